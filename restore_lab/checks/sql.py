@@ -1,0 +1,95 @@
+"""`sql`: a question of the operator's own, asked under a role that can only read, with what its answer must be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from restore_lab.checks.base import Answer, Restored
+from restore_lab.engines.base import Row
+from restore_lab.errors import QueryRefused
+from restore_lab.findings import Code, finding
+from restore_lab.settings import STRICT, LabPath
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sql:
+    """One statement, in `sql` or in `file`, and exactly one expectation of its single value, or `no_rows`.
+
+    `equals` compares as numbers when both are, else as text; `newer_than_days` reads the value as a date.
+    """
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["sql"] = "sql"
+    title: str
+    sql: str | None = None
+    file: LabPath | None = None
+    equals: str | int | float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    no_rows: bool | None = None
+    newer_than_days: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a question without a statement or without exactly one expectation."""
+        if (self.sql is None) == (self.file is None):
+            raise ValueError("name exactly one of sql, file")
+        expected = (self.equals, self.at_least, self.at_most, self.no_rows, self.newer_than_days)
+        if sum(one is not None for one in expected) != 1:
+            raise ValueError("name exactly one of equals, at_least, at_most, no_rows, newer_than_days")
+        if self.no_rows is False:
+            raise ValueError("no_rows can only be true; to ask for rows, count them and use at_least")
+
+    @property
+    def proves_data(self) -> bool:
+        """The operator asked about the practice's own data."""
+        return True
+
+    def ask(self, restored: Restored) -> Answer:
+        """See `Check.ask`; the value is judged here and not kept."""
+        statement = self.sql if self.file is None else self.file.read_text("utf-8")
+        try:
+            rows = restored.database.query(statement or "")
+        except QueryRefused as refused:
+            return Answer(asked=1, findings=(finding(Code.SQL_QUESTION_REFUSED, name=self.title, code=refused.code),))
+        met = not rows if self.no_rows else self._met(rows, restored)
+        unmet = () if met else (finding(Code.SQL_EXPECTATION_UNMET, name=self.title, expected=self._expectation()),)
+        return Answer(asked=1, findings=unmet)
+
+    def _met(self, rows: Sequence[Row], restored: Restored) -> bool:
+        if len(rows) != 1 or len(rows[0]) != 1 or rows[0][0] is None:
+            return False
+        value = rows[0][0]
+        if self.newer_than_days is not None:
+            return _newer(value, restored.now - timedelta(days=self.newer_than_days), restored)
+        if self.equals is not None:
+            return value == str(self.equals) or (_number(value) is not None and _number(value) == _number(self.equals))
+        number = _number(value)
+        if number is None:
+            return False
+        low, high = _number(self.at_least), _number(self.at_most)
+        return (low is None or number >= low) and (high is None or number <= high)
+
+    def _expectation(self) -> str:
+        names = ("equals", "at_least", "at_most", "no_rows", "newer_than_days")
+        return next(f"{name} {getattr(self, name)}" for name in names if getattr(self, name) is not None)
+
+
+def _number(value: str | float | None) -> Decimal | None:
+    try:
+        return None if value is None else Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+
+
+def _newer(value: str, limit: datetime, restored: Restored) -> bool:
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return False
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=restored.days.zone)
+    return limit <= aware.astimezone(UTC) <= restored.now

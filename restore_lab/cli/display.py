@@ -1,0 +1,112 @@
+"""What people see of a drill: progress while it runs, one screen at its end. Quiet when nobody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.table import Table
+
+from restore_lab.drill import Outcome
+from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
+from restore_lab.evidence import RestoreRecord, Verdict
+from restore_lab.findings import Severity
+
+_SAID = {
+    Stage.FIND: "Looking for the latest backup",
+    Stage.START: "Starting a clean machine",
+    Stage.LOAD: "Restoring",
+    Stage.COUNT: "Counting what came back",
+    Stage.ASK: "Asking",
+    Stage.DESTROY: "Removing the copy",
+    Stage.SEAL: "Sealing the evidence",
+    Stage.REGISTER: "Writing the register",
+}
+_STYLE = {
+    Verdict.PASSED: "bold green",
+    Verdict.PASSED_WITH_RESERVATIONS: "bold yellow",
+    Verdict.INCONCLUSIVE: "bold magenta",
+    Verdict.FAILED: "bold red",
+}
+_MARK = {Severity.FAILED: "x", Severity.INCONCLUSIVE: "?", Severity.RESERVATION: "!", Severity.NOTE: "-"}
+
+
+@contextmanager
+def watching() -> Iterator[Listener]:
+    """Show a drill's events on stderr when it is a terminal; else stay silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _event: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), TimeLeft(), console=console, transient=True) as progress:
+        task = progress.add_task("Opening the register", total=None)
+
+        def show(event: Event) -> None:
+            match event:
+                case Entered(stage=stage, about=about):
+                    said = f"{_SAID[stage]} ({about})" if about else _SAID[stage]
+                    progress.reset(task, description=escape(said), total=None)
+                case BytesRead(done_bytes=done, of_bytes=total):
+                    progress.update(task, completed=done, total=total)
+                case Found(finding=found):
+                    params = ", ".join(f"{name} {value}" for name, value in found.params)
+                    progress.console.print(f"  found {found.code} {params}".rstrip(), markup=False, highlight=False)
+
+        yield show
+
+
+def summarise(outcome: Outcome) -> None:
+    """Print the end of a drill on stdout, on one screen."""
+    console = Console(highlight=False, soft_wrap=True)
+    evidence = outcome.evidence
+    verdict = evidence.verdict.value.replace("PASSED WITH", "PASSED, with").replace("RESERVATIONS", "reservations")
+    console.print(f"{verdict}", style=_STYLE[evidence.verdict], markup=False)
+    table = Table.grid(padding=(0, 2))
+    for restore in evidence.restores:
+        for name, value in _facts(restore):
+            table.add_row(name, escape(value))
+    console.print(table)
+    shown = [one for one in evidence.findings if one.severity is not Severity.NOTE]
+    for one in shown[:12]:
+        params = ", ".join(f"{name} {value}" for name, value in one.finding.params)
+        console.print(f"  {_MARK[one.severity]} {one.finding.code}  {params}".rstrip(), markup=False)
+    if len(shown) > 12:
+        console.print(f"  and {len(shown) - 12} more, in the report")
+    _say_where(outcome)
+
+
+def _facts(restore: RestoreRecord) -> Iterator[tuple[str, str]]:
+    point = restore.recovery_point
+    if point is not None:
+        yield "backup", f"{point.point}  taken {point.taken_at:%Y-%m-%d %H:%M} UTC ({point.dated_by})"
+    if restore.server is not None and restore.conditions is not None:
+        held = restore.conditions
+        yield (
+            "restored on",
+            f"{restore.server.engine} {restore.server.version}, {held.sandbox} ({held.isolation.value})",
+        )
+    if restore.measured_restore_seconds is not None:
+        yield "time", f"{restore.measured_restore_seconds:.1f} s on this machine"
+    if restore.tables:
+        yield "came back", f"{sum(one.rows for one in restore.tables)} rows in {len(restore.tables)} tables"
+    if restore.newest_entry_at is not None:
+        yield "newest entry", f"{restore.newest_entry_at:%Y-%m-%d %H:%M} UTC"
+    if restore.removals:
+        gone = all(removal.gone for removal in restore.removals)
+        yield "the copy", "removed, looked up again and gone" if gone else "NOT SHOWN TO BE GONE"
+
+
+def _say_where(outcome: Outcome) -> None:
+    recorded = outcome.recorded
+    if recorded.report is not None:
+        click.echo(f"report    {recorded.report}")
+    else:
+        click.echo(f"report    none: {recorded.report_fault}")
+        click.echo(f"          restore-lab report {outcome.evidence.drill_id} tries again")
+    click.echo(f"register  head {recorded.head}")

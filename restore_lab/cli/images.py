@@ -1,0 +1,50 @@
+"""`image`: what containers run from."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from restore_lab.errors import ExitCode, UsageError
+
+
+@click.group()
+def image() -> None:
+    """Build and list the images containers run from."""
+
+
+@image.command("build", epilog="For example: restore-lab image build postgresql:15")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--base", help="Debian image of the suite to start from.  [default: public, else made]")
+@click.option("--all", "everything", is_flag=True, help="Build every image there is a recipe for.")
+def build_images(names: tuple[str, ...], base: str | None, *, everything: bool) -> None:
+    """Build images, or find them built from the very same recipe."""
+    from restore_lab.images import IMAGES, build  # noqa: PLC0415 - quick --help
+
+    unknown = [name for name in names if name not in IMAGES]
+    if unknown or not (names or everything):
+        said = f"no image is called {', '.join(unknown)}" if unknown else "name an image, or --all"
+        raise UsageError(said, hint=f"there are: {', '.join(IMAGES)}")
+    for name in IMAGES if everything else names:
+        built = build(IMAGES[name], base=base, progress=lambda said: click.echo(said, err=True))
+        click.echo(f"{built.tag}  {built.image_id}  {built.suite}  {len(built.packages)} packages")
+
+
+@image.command("list", epilog="For example: restore-lab image list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every package.")
+def list_images(*, as_json: bool) -> int:
+    """List the images there are recipes for, and which of them are built here."""
+    from restore_lab.images import IMAGES, find  # noqa: PLC0415
+
+    built = {name: find(one) for name, one in IMAGES.items()}
+    if as_json:
+        plain = {
+            name: one and {"image_id": one.image_id, "suite": one.suite, "base": one.base, "packages": one.packages}
+            for name, one in built.items()
+        }
+        click.echo(json.dumps(plain, indent=2))
+        return ExitCode.PASSED
+    for name, one in built.items():
+        click.echo(f"{name:<18} {f'{one.image_id}  {one.suite}' if one else 'not built'}")
+    return ExitCode.PASSED

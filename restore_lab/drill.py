@@ -1,0 +1,208 @@
+"""One drill from top to bottom. Read this first.
+
+A drill opens the signing key, appends `opened`, then *rehearses* (touches machines, may break anywhere, turns every
+failure into evidence, holds no lock) and *records* (touches no machine, always happens, under the register's lock).
+"""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from restore_lab import __version__
+from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode
+from restore_lab.events import Entered, Event, Listener, Stage
+from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, Verdict
+from restore_lab.findings import Code, Finding, finding
+from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts
+from restore_lab.journal import Journal
+from restore_lab.lab import Lab
+from restore_lab.notebook import Notebook
+from restore_lab.recording import Recorded, seal_and_close
+from restore_lab.register import Checked, EntryType, Register
+from restore_lab.rehearsal import Rehearsal
+from restore_lab.scenario import Scenario
+from restore_lab.signature.keys import SigningKey, load_key
+from restore_lab.verdict import conclude, grade
+
+#: After a test that did not pass, the next one is due this soon.
+_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drill:
+    """One execution of a scenario; `asked_for` is `latest`, `oldest`, `random` or a recovery point's id."""
+
+    drill_id: str
+    lab: Lab
+    scenario: Scenario
+    asked_for: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsed:
+    """What the machines showed: one record a restore, every finding weighed."""
+
+    restores: tuple[RestoreRecord, ...]
+    findings: tuple[GradedFinding, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a drill ended: its evidence, what was recorded of it, and the exit code of the public table."""
+
+    evidence: Evidence
+    recorded: Recorded
+    exit_code: ExitCode
+
+
+def run(lab: Lab, scenario: Scenario, *, asked_for: str, listen: Listener) -> Outcome:
+    """Run one drill and record it.
+
+    Raises:
+        UsageError: there is no usable key, or no such recovery point.
+        RestoreLabError: the disk did not take the record.
+    """
+    key = open_key(lab)
+    register = Register(folder=lab.reports, certificate=key.certificate)
+    now = datetime.now(UTC)
+    drill_id = f"{now:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
+    drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, started_at=now)
+    checked = _open(drill, register, key)
+    rehearsed = rehearse(drill, register, checked, listen)
+    listen(Entered(stage=Stage.SEAL))
+    with undisturbed(), register.locked():
+        evidence = judge(drill, rehearsed, checked, previous_head=register.head)
+        recorded = seal_and_close(lab, register, key, evidence)
+    return Outcome(evidence=evidence, recorded=recorded, exit_code=exit_code(evidence, recorded))
+
+
+def open_key(lab: Lab) -> SigningKey:
+    """Open the lab's signing key.
+
+    Raises:
+        KeyMissing: there is none, or others could read it.
+    """
+    settings = lab.settings.signature
+    passphrase = settings.passphrase.reveal() if settings.passphrase else None
+    return load_key(settings.key, settings.certificate, passphrase=passphrase)
+
+
+def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
+    """Append `opened`, after closing what earlier drills left open; give the register as it was found."""
+    with undisturbed(), register.locked():
+        checked = register.verify()
+        close_abandoned(register, checked, key)
+        drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
+        opened = {
+            "drill": drill.drill_id,
+            "scenario": drill.scenario.name,
+            "scenario_sha256": drill.scenario.sha256,
+            **identity(),
+        }
+        register.append(EntryType.OPENED, opened, key=key, at=drill.started_at)
+    return checked
+
+
+def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listener) -> Rehearsed:
+    """Carry out every restore of the scenario, one after the other; an interrupt ends the drill, not its record."""
+    journal = Journal(drill_folder(drill.lab.reports, drill.drill_id) / "drill.log")
+    before = previous_counts(register, checked, drill.scenario.name)
+
+    def hear(event: Event) -> None:
+        journal.hear(event)
+        listen(event)
+
+    restores: list[RestoreRecord] = []
+    findings: list[GradedFinding] = []
+    for number, restore in enumerate(drill.scenario.settings.restore, start=1):
+        restore_id = f"{number}-{restore.place}"
+        place = drill.lab.place(restore.place)
+        record = RestoreRecord(
+            restore_id=restore_id, place=place.label, objective_rto_seconds=restore.objective_rto_seconds
+        )
+        one = Rehearsal(
+            lab=drill.lab,
+            restore=restore,
+            drill_id=drill.drill_id,
+            asked_for=drill.asked_for,
+            previous=before.get(restore_id),
+            notes=Notebook(record=record, listen=hear),
+        )
+        one.run()
+        for fault in one.notes.faults:
+            journal.fault(fault)
+        restores.append(one.notes.record)
+        findings += grade(one.notes.findings, own_series=one.own_series)
+        if any(found.code is Code.INTERRUPTED for found in one.notes.findings):
+            break
+    return Rehearsed(restores=tuple(restores), findings=tuple(findings))
+
+
+def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head: str) -> Evidence:
+    """Add what concerns the drill as a whole, and conclude."""
+    settings, tested = drill.lab.settings, {restore.place for restore in drill.scenario.settings.restore}
+    findings = (*rehearsed.findings, *grade(_of_the_whole(drill.lab, tested, checked), own_series=True))
+    verdict, reasons = conclude(findings, restores=len(rehearsed.restores))
+    finished_at = datetime.now(UTC)
+    interval = timedelta(days=drill.scenario.settings.every_days)
+    return Evidence(
+        drill_id=drill.drill_id,
+        scenario=drill.scenario.name,
+        scenario_title=drill.scenario.settings.title,
+        scenario_sha256=drill.scenario.sha256,
+        tool_version=__version__,
+        host=platform.node(),
+        host_role=settings.host.role,
+        people=drill.lab.people,
+        timezone=settings.practice.timezone,
+        started_at=drill.started_at,
+        finished_at=finished_at,
+        restores=rehearsed.restores,
+        findings=findings,
+        verdict=verdict,
+        reasons=reasons,
+        places=tuple(PlaceRecord(label=place.label, tested=place.name in tested) for place in settings.place),
+        previous_head=previous_head,
+        next_due_on=finished_at + (interval if verdict.value in PASSED else min(interval, _SOON)),
+    )
+
+
+def _of_the_whole(lab: Lab, tested: set[str], checked: Checked) -> Iterator[Finding]:
+    yield finding(Code.IDENTITY_NOT_VERIFIED)
+    for place in lab.settings.place:
+        if place.name not in tested:
+            yield finding(Code.PLACE_NOT_TESTED, place=place.label)
+    if checked.faults:
+        yield finding(Code.REGISTER_BROKEN, count=len(checked.faults))
+
+
+def exit_code(evidence: Evidence, recorded: Recorded) -> ExitCode:
+    """Give the exit code: of all that apply, the first in the public order."""
+    codes = {one.finding.code for one in evidence.findings}
+    applying = {
+        ExitCode.SEAL_BROKEN: Code.REGISTER_BROKEN in codes,
+        ExitCode.NOT_GONE: Code.COPY_NOT_SHOWN_GONE in codes,
+        ExitCode.BUG: Code.TOOL_BROKEN in codes or bool(recorded.report_fault),
+        ExitCode.INTERRUPTED: Code.INTERRUPTED in codes,
+        ExitCode.FAILED: evidence.verdict is Verdict.FAILED,
+        ExitCode.INCONCLUSIVE: evidence.verdict is Verdict.INCONCLUSIVE,
+    }
+    return next((code for code in EXIT_CODE_PRECEDENCE if applying.get(code)), ExitCode.PASSED)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put interrupts off while the record is written; it takes seconds, and half of it would be none."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""What a drill can find: one closed list of codes, never reused, and the form of one finding.
+
+A finding carries no wording (that is in the catalogues of `restore_lab.report`) and no severity (that is in
+`restore_lab.verdict`). Its parameters are identifiers, numbers and dates, made safe here: control and bidirectional
+characters escaped, at most 64 characters. Never a value out of a row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+PARAM_LENGTH = 64
+
+
+class Code(StrEnum):
+    """Every finding; `docs/verdicts.md` gives each its meaning, severity and remedy."""
+
+    # the source and the recovery point
+    SOURCE_NOT_PLUGGED_IN = "SOURCE_NOT_PLUGGED_IN"
+    SOURCE_UNREADABLE = "SOURCE_UNREADABLE"
+    NO_BACKUP_FOUND = "NO_BACKUP_FOUND"
+    BACKUP_IN_PROGRESS = "BACKUP_IN_PROGRESS"
+    BACKUP_NEVER_FINISHED = "BACKUP_NEVER_FINISHED"
+    BACKUP_CHANGED_WHILE_READ = "BACKUP_CHANGED_WHILE_READ"
+    BACKUP_OVERDUE = "BACKUP_OVERDUE"
+    BACKUP_DATED_IN_FUTURE = "BACKUP_DATED_IN_FUTURE"
+    BACKUPS_SAME_DATE = "BACKUPS_SAME_DATE"
+    NOT_THE_LATEST = "NOT_THE_LATEST"
+    # the layers around the dump
+    BACKUP_EMPTY = "BACKUP_EMPTY"
+    ARCHIVE_DAMAGED = "ARCHIVE_DAMAGED"
+    ARCHIVE_TOO_LARGE = "ARCHIVE_TOO_LARGE"
+    ARCHIVE_HOLDS_SEVERAL = "ARCHIVE_HOLDS_SEVERAL"
+    ARCHIVE_ENCRYPTED = "ARCHIVE_ENCRYPTED"
+    DUMP_NOT_RECOGNISED = "DUMP_NOT_RECOGNISED"
+    DUMP_OF_ANOTHER_ENGINE = "DUMP_OF_ANOTHER_ENGINE"
+    # the machine
+    NO_MACHINE = "NO_MACHINE"
+    MACHINE_FAILED = "MACHINE_FAILED"
+    MACHINE_OUT_OF_MEMORY = "MACHINE_OUT_OF_MEMORY"
+    MACHINE_DISK_FULL = "MACHINE_DISK_FULL"
+    ISOLATION_PARTIAL = "ISOLATION_PARTIAL"
+    ISOLATION_NONE = "ISOLATION_NONE"
+    COPY_NOT_SHOWN_GONE = "COPY_NOT_SHOWN_GONE"
+    # the load
+    SERVER_OF_ANOTHER_SERIES = "SERVER_OF_ANOTHER_SERIES"
+    SERVER_FAILED = "SERVER_FAILED"
+    LOAD_ERRORS = "LOAD_ERRORS"
+    LOAD_ERRORS_HARMLESS = "LOAD_ERRORS_HARMLESS"
+    LOAD_STOPPED = "LOAD_STOPPED"
+    LOAD_TIMED_OUT = "LOAD_TIMED_OUT"
+    ENGINE_NOT_MATCHED = "ENGINE_NOT_MATCHED"
+    EXTENSION_ABSENT = "EXTENSION_ABSENT"
+    COLLATION_ABSENT = "COLLATION_ABSENT"
+    ROLES_NOT_IN_BACKUP = "ROLES_NOT_IN_BACKUP"
+    SETTING_NEEDED = "SETTING_NEEDED"
+    END_MARK_ABSENT = "END_MARK_ABSENT"
+    WAL_NOT_IN_BACKUP = "WAL_NOT_IN_BACKUP"
+    DATA_IN_ANOTHER_DATABASE = "DATA_IN_ANOTHER_DATABASE"
+    RESTORE_TIME_OVER_OBJECTIVE = "RESTORE_TIME_OVER_OBJECTIVE"
+    # the questions
+    INTEGRITY_ERRORS = "INTEGRITY_ERRORS"
+    NO_TABLES = "NO_TABLES"
+    NO_ROWS = "NO_ROWS"
+    TABLE_MISSING = "TABLE_MISSING"
+    TABLE_EMPTY = "TABLE_EMPTY"
+    ROWS_BELOW_MINIMUM = "ROWS_BELOW_MINIMUM"
+    ROWS_BELOW_PREVIOUS = "ROWS_BELOW_PREVIOUS"
+    OBJECTS_BELOW_MINIMUM = "OBJECTS_BELOW_MINIMUM"
+    OBJECTS_BELOW_PREVIOUS = "OBJECTS_BELOW_PREVIOUS"
+    DATA_STALE = "DATA_STALE"
+    DATA_STALE_CLOSED = "DATA_STALE_CLOSED"
+    DATA_UNDATED = "DATA_UNDATED"
+    DATES_IN_FUTURE = "DATES_IN_FUTURE"
+    SQL_EXPECTATION_UNMET = "SQL_EXPECTATION_UNMET"
+    SQL_QUESTION_REFUSED = "SQL_QUESTION_REFUSED"
+    CHECK_TIMED_OUT = "CHECK_TIMED_OUT"
+    CHECK_BROKEN = "CHECK_BROKEN"
+    PYTEST_FAILED = "PYTEST_FAILED"
+    PYTEST_BROKEN = "PYTEST_BROKEN"
+    NOTHING_ASKED = "NOTHING_ASKED"
+    IDENTITY_NOT_VERIFIED = "IDENTITY_NOT_VERIFIED"
+    PLACE_NOT_TESTED = "PLACE_NOT_TESTED"
+    # the drill itself
+    INTERRUPTED = "INTERRUPTED"
+    ABANDONED = "ABANDONED"
+    TOOL_BROKEN = "TOOL_BROKEN"
+    REGISTER_BROKEN = "REGISTER_BROKEN"
+
+
+class Severity(StrEnum):
+    """How much a finding weighs, worst last."""
+
+    NOTE = "note"
+    RESERVATION = "reservation"
+    INCONCLUSIVE = "inconclusive"
+    FAILED = "failed"
+
+
+Param = str | int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One answer worth reporting: a code, what it is about, and where it was seen."""
+
+    code: Code
+    params: tuple[tuple[str, Param], ...] = ()
+    restore_id: str | None = None
+    check: str | None = None
+
+    def made_safe(self, *, restore_id: str | None) -> Finding:
+        """Give this finding as one of that restore, its text parameters safe to store, print and lay out."""
+        safe = tuple((name, safe_text(value) if isinstance(value, str) else value) for name, value in self.params)
+        return replace(self, params=safe, restore_id=restore_id)
+
+
+def finding(code: Code, /, *, restore_id: str | None = None, check: str | None = None, **params: Param) -> Finding:
+    """Make a finding; text parameters are made safe to store, print and lay out."""
+    bare = Finding(code=code, params=tuple(params.items()), check=check)
+    return bare.made_safe(restore_id=restore_id)
+
+
+def safe_text(text: str, limit: int = PARAM_LENGTH) -> str:
+    r"""Escape what could steer a terminal, a page or a mail header, and cut to `limit` characters.
+
+    Controls, line and paragraph separators, format characters (bidirectional overrides among them), surrogates, private
+    use and unassigned code points become ``\\xNN`` or ``\\uNNNN``.
+
+    Source: Unicode categories Cc, Cf, Co, Cn, Cs, Zl, Zp.
+    """
+    escaped = "".join(
+        char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
+        else char
+        for char in text[: limit + 1]
+    )
+    return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """A client's or server's message, reduced: nothing in it can be a patient's data.
+
+    `code` is the engine's own (SQLSTATE, errno), `subject` an identifier the *schema* names, `line` the line of the
+    dump, `digest` tells equal messages apart within one run only, `length` is that of the raw message in bytes.
+    """
+
+    code: str
+    subject: str
+    line: int | None
+    digest: str
+    length: int
+
+
+_RUN_KEY = secrets.token_bytes(32)
+
+
+def reduce_message(raw: bytes, *, code: str, subject: str = "", line: int | None = None) -> Problem:
+    """The one place where raw text of a client, a server, pytest or a traceback ends.
+
+    The digest is keyed with a secret that dies with the process: a plain hash of « Key (name)=(…) » could be guessed.
+    """
+    digest = hmac.new(_RUN_KEY, raw, hashlib.sha256).hexdigest()[:12]
+    return Problem(code=safe_text(code, 16), subject=safe_text(subject), line=line, digest=digest, length=len(raw))

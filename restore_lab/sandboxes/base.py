@@ -1,0 +1,135 @@
+"""What a disposable machine promises: nothing by default, and gone afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from restore_lab.evidence import Conditions, Removal
+from restore_lab.process import KEPT_OUTPUT_BYTES, Completed
+
+__all__ = ["KEPT_OUTPUT_BYTES", "Completed", "Handle", "Machine", "Need", "Sandbox", "Server"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """One way to get a database server: `series` is the major one, `own_series` whether it is the dump's own.
+
+    `image` is the tag a container runs. For `local`: `programs` must all be found in `folders` (first match wins) or in
+    the system's own; `needs` are further host folders outside /usr that they cannot run without.
+    """
+
+    engine: str
+    series: str
+    own_series: bool
+    image: str
+    folders: tuple[str, ...]
+    programs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What a restore asks of a machine; sizes in bytes, `expires_at` is when a sweep may take it for dead."""
+
+    lab_id: str
+    drill_id: str
+    restore_id: str
+    server: Server
+    backup_bytes: int
+    memory_bytes: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handle:
+    """Enough to find a machine again from another process."""
+
+    kind: str
+    machine_id: str
+    label: str
+
+
+class Machine(Protocol):
+    """One live machine. Every command runs inside it, under its limits, without a network."""
+
+    @property
+    def handle(self) -> Handle:
+        """What another process needs to find this machine again."""
+        ...
+
+    @property
+    def conditions(self) -> Conditions:
+        """What holds this machine, proved from inside when it started."""
+        ...
+
+    @property
+    def scratch(self) -> str:
+        """Absolute path, inside the machine, of the writable folder that holds the data; gone with the machine."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_seconds: float,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Completed:
+        """Run one command to its end, feeding and draining all three streams together.
+
+        When `stdout` is given, output goes there piece by piece and `Completed.stdout` stays empty. A command that ends
+        before its stdin does is not an error: `fed_bytes` tells, and the rest of `stdin` is left unread.
+
+        Raises:
+            MachineFailed: the command could not be started, or the machine died.
+            TimeoutError: the limit passed; the command is dead.
+        """
+        ...
+
+    def start(self, argv: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
+        """Start a server that lives until the machine is destroyed; its output is kept inside the machine.
+
+        Raises:
+            MachineFailed: the command could not be started.
+        """
+        ...
+
+    def removals(self) -> tuple[Removal, ...]:
+        """Everything created for this machine; after its end, looked up again."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A way to get disposable machines; the frozen settings of it are the driver."""
+
+    def lacks(self, server: Server) -> str | None:
+        """Say in one line why this host cannot run `server`, or None when it can. Touches nothing."""
+        ...
+
+    def machine(self, need: Need) -> AbstractContextManager[Machine]:
+        """Lend a machine for as long as the block lasts.
+
+        On every way out the machine is destroyed and looked up; `removals()` of the machine then tells. Clean-up is
+        registered before anything is created, and never hides the first error.
+
+        Raises:
+            MachineFailed: no machine could be had.
+        """
+        ...
+
+    def attach(self, handle: Handle) -> Machine:
+        """Find a live machine again from its handle; the caller must not destroy it.
+
+        Raises:
+            MachineFailed: it is not there any more.
+        """
+        ...
+
+    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
+        """Destroy what dead drills of this lab left behind."""
+        ...

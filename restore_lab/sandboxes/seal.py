@@ -1,0 +1,139 @@
+"""Two ways to hold a process on this host without a container engine, as command prefixes; starts nothing itself.
+
+Both give the same view: system programs read-only, the machine's folder at `/machine`, private /tmp, /dev, /proc, no
+network, no capability, a user that owns nothing else. Sources: bwrap(1), unshare(1), setpriv(1), prlimit(1).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+SCRATCH = "/machine"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+#: What programs need to find their libraries, and nothing that says anything about this host.
+_ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/locale.alias")
+#: What setpriv needs to become the unprivileged user, and drops by doing so.
+_PRIVILEGES_TO_DROP = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+
+
+class Mechanism(StrEnum):
+    """What holds a local machine."""
+
+    BUBBLEWRAP = "bubblewrap"
+    NAMESPACES = "namespaces"
+    BARE = "bare process"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seal:
+    """How commands of one machine are wrapped.
+
+    `folder` is the machine's folder on the host (holding `data`, `passwd`, `group`), `uid` who the commands run as,
+    `visible` the further host folders they may read, `as_root` whether we hold root and must drop it.
+    """
+
+    mechanism: Mechanism
+    folder: Path
+    uid: int
+    visible: tuple[str, ...]
+    as_root: bool
+    memory_bytes: int
+    file_bytes: int
+
+    @property
+    def scratch(self) -> str:
+        """Where the commands see their writable folder."""
+        return str(self.folder / "data") if self.mechanism is Mechanism.BARE else SCRATCH
+
+    def wrap(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Give the command that runs `argv` held."""
+        held = (*self._limits(), *self._unprivileged(), "/usr/bin/env", f"--chdir={self.scratch}", *argv)
+        match self.mechanism:
+            case Mechanism.BUBBLEWRAP:
+                return (*self._bubblewrap(), *held)
+            case Mechanism.NAMESPACES:
+                return (*self._namespaces(), *held)
+            case Mechanism.BARE:
+                return held
+
+    def _limits(self) -> tuple[str, ...]:
+        processes = ("--nproc=512",) if self.as_root else ()
+        return ("/usr/bin/prlimit", "--core=0", f"--data={self.memory_bytes}", f"--fsize={self.file_bytes}", *processes)
+
+    def _unprivileged(self) -> tuple[str, ...]:
+        if not self.as_root:
+            return ("/usr/bin/setpriv", "--no-new-privs", "--inh-caps=-all")
+        identity = (f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups")
+        return ("/usr/bin/setpriv", *identity, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+
+    def _bubblewrap(self) -> tuple[str, ...]:
+        words = ["bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent"]
+        words += ["--unshare-cgroup-try", "--hostname", "restore-lab", "--cap-drop", "ALL"]
+        if self.as_root:
+            words += [word for capability in _PRIVILEGES_TO_DROP for word in ("--cap-add", capability)]
+        for part in _SYSTEM:
+            if Path(part).is_symlink():
+                words += ["--symlink", os.readlink(part), part]  # noqa: PTH115 - the text of the link, unresolved
+            elif Path(part).is_dir():
+                words += ["--ro-bind", part, part]
+        words += ["--perms", "0755", "--dir", "/etc"]
+        for part in _ETC:
+            words += ["--ro-bind-try", part, part]
+        for part in self.visible:
+            for parent in reversed(Path(part).parents[:-1]):
+                words += ["--perms", "0755", "--dir", str(parent)]
+            words += ["--ro-bind", part, part]
+        words += ["--ro-bind", str(self.folder / "passwd"), "/etc/passwd"]
+        words += ["--ro-bind", str(self.folder / "group"), "/etc/group"]
+        words += ["--bind", str(self.folder / "data"), SCRATCH, "--proc", "/proc", "--dev", "/dev"]
+        words += ["--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/", "--"]  # noqa: S108
+        return tuple(words)
+
+    def _namespaces(self) -> tuple[str, ...]:
+        user = () if self.as_root else ("--user", "--map-current-user", "--keep-caps")
+        apart = ("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount")
+        return (
+            *("/usr/bin/unshare", *user, *apart, "/bin/sh", "-c", _NEW_ROOT, "seal"),
+            *(str(self.folder), *self.visible, "--"),
+        )
+
+
+#: Builds a root of its own in a fresh mount namespace and moves into it; the words after `--` are then run there.
+_NEW_ROOT = r"""
+set -eu
+path=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+folder=$1; shift
+new=$folder/root
+mount --make-rprivate /
+mount -t tmpfs -o mode=0755 seal "$new"
+cd "$new"
+mkdir -p etc proc dev/shm tmp old machine
+show() { mount --rbind "$1" ".$1"; mount -o remount,bind,ro ".$1" 2>/dev/null || :; }
+for part in /usr /bin /sbin /lib /lib32 /lib64 /libx32; do
+  if [ -L "$part" ]; then ln -s "$(readlink "$part")" ".$part"
+  elif [ -d "$part" ]; then mkdir ".$part"; show "$part"; fi
+done
+for part in /etc/ld.so.cache /etc/alternatives /etc/localtime /etc/locale.alias; do
+  if [ -e "$part" ]; then cp -RL "$part" ".$part" 2>/dev/null || :; fi
+done
+cp "$folder/passwd" "$folder/group" etc/
+while [ "$1" != -- ]; do mkdir -p ".$1"; show "$1"; shift; done
+shift
+mount --bind "$folder/data" machine
+mount -t proc proc proc
+for node in null zero full random urandom; do : > "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
+ln -s /proc/self/fd dev/fd
+mount -t tmpfs -o mode=1777 shm dev/shm
+mount -t tmpfs -o mode=1777 tmp tmp
+pivot_root . old
+cd /
+umount -l /old
+mount -o remount,ro / 2>/dev/null || :
+PATH=$path
+exec "$@"
+"""

@@ -1,0 +1,116 @@
+"""A scenario: which places are restored, on what machine, and what is asked. Read from `scenario.toml`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from restore_lab.checks import CHECKS
+from restore_lab.checks.base import Check
+from restore_lab.engines import ENGINES
+from restore_lab.engines.base import Engine
+from restore_lab.errors import ConfigurationError
+from restore_lab.lab import Lab
+from restore_lab.sandboxes import SANDBOXES
+from restore_lab.sandboxes.base import Sandbox
+from restore_lab.settings import STRICT, OneOf, read_toml
+
+FILE_NAME = "scenario.toml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Auto:
+    """A container when the engine answers and the matching image is there, else a local machine."""
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["auto"] = "auto"
+
+    def sandboxes(self) -> tuple[Sandbox, ...]:
+        """Give every kind with its default settings, preferred first."""
+        return tuple(driver() for driver in SANDBOXES.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restore:
+    """One backup to bring back. Without `engine` the dump itself says which; `memory_mb` is the machine's."""
+
+    __pydantic_config__ = STRICT
+
+    place: str
+    check: tuple[Annotated[Check, OneOf(CHECKS)], ...]
+    engine: Annotated[Engine, OneOf(ENGINES)] | None = None
+    machine: Annotated[Sandbox | Auto, OneOf({"auto": Auto, **SANDBOXES})] = Auto()
+    memory_mb: int = 2048
+    objective_rto_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a restore that asks nothing, and two questions of one title."""
+        titles = [check.title for check in self.check]
+        if not titles:
+            raise ValueError("a restore without a question proves nothing: add a [[restore.check]]")
+        if len(set(titles)) != len(titles):
+            raise ValueError("two questions have the same title; give each its own")
+
+    @property
+    def sandboxes(self) -> tuple[Sandbox, ...]:
+        """The kinds of machine this restore may run on, preferred first."""
+        return self.machine.sandboxes() if isinstance(self.machine, Auto) else (self.machine,)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The engines asked whether they recognise the dump."""
+        return (self.engine,) if self.engine else tuple(engine() for engine in ENGINES.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioFile:
+    """The whole of `scenario.toml`; `every_days` is when the next test is due after a passed one."""
+
+    __pydantic_config__ = STRICT
+
+    title: str
+    restore: tuple[Restore, ...]
+    every_days: int = 365
+
+    def __post_init__(self) -> None:
+        """Refuse a scenario that restores nothing."""
+        if not self.restore:
+            raise ValueError("a scenario without a [[restore]] tests nothing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    """A scenario as a drill runs it; `sha256` covers every file of its folder."""
+
+    name: str
+    settings: ScenarioFile
+    sha256: str
+
+
+def load_scenario(lab: Lab, name: str) -> Scenario:
+    """Read scenario `name` of a lab; relative paths in it start at the scenario's own folder.
+
+    Raises:
+        ConfigurationError: there is none of that name, it is not what it must be, or names a place the lab has not.
+    """
+    folder = lab.root / "scenarios" / name
+    if not (folder / FILE_NAME).is_file() or Path(name).name != name:
+        known = sorted(path.parent.name for path in (lab.root / "scenarios").glob(f"*/{FILE_NAME}"))
+        raise ConfigurationError(f"{lab.root} has no scenario {name!r}", hint=f"it has: {', '.join(known) or 'none'}")
+    settings = read_toml(folder / FILE_NAME, ScenarioFile, root=folder)
+    for restore in settings.restore:
+        if lab.place(restore.place).backup is None:
+            raise ConfigurationError(f"the place {restore.place!r} has no backup to restore", hint="see lab.toml")
+    return Scenario(name=name, settings=settings, sha256=_digest(folder))
+
+
+def _digest(folder: Path) -> str:
+    """Hash a folder as its sorted `sha256  path` manifest (the form of sha256sum(1))."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    lines = (
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,176 @@
+"""Files the operator writes, parsed once at the edge into frozen types; every fault at once, with file and line."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
+
+from restore_lab.errors import ConfigurationError
+
+T = TypeVar("T")
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(name: str) -> Path:
+    """Folder `name` (`scenarios`, `images`) as installed, or of the checkout when run from one."""
+    installed = _PACKAGE / "shipped" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def _from_root(path: Path, info: ValidationInfo) -> Path:
+    root = (info.context or {}).get("root", Path())
+    return Path(root) / path.expanduser()
+
+
+#: A path in a lab file: relative ones start at the lab's own folder.
+LabPath = Annotated[Path, AfterValidator(_from_root)]
+
+#: Settings dataclasses refuse what they do not know.
+STRICT = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Annotation: one driver of a family, told by its `kind`; the registry is the only list there is."""
+
+    registry: Mapping[str, type]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Build the tagged union of the registry's dataclasses (pydantic's own hook)."""
+        choices = {name: handler.generate_schema(driver) for name, driver in self.registry.items()}
+        return core_schema.tagged_union_schema(choices, discriminator="kind")
+
+    def __hash__(self) -> int:
+        """Hash by identity of the registry, which pydantic caches schemas by."""
+        return id(self.registry)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secret:
+    """A reference to a secret, never the secret: `{ env = "NAME" }` or `{ file = "path" }` (mode 0600 checked)."""
+
+    __pydantic_config__ = STRICT
+
+    env: str | None = None
+    file: LabPath | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a reference to nothing, or to two things."""
+        if (self.env is None) == (self.file is None):
+            raise ValueError("name exactly one of env, file")
+
+    def __repr__(self) -> str:
+        """Never more than this."""
+        return "***"
+
+    def reveal(self) -> bytes:
+        """Fetch the secret, without its final newline.
+
+        Raises:
+            ConfigurationError: it is not there, or others could read it.
+        """
+        if self.env is not None:
+            if self.env not in os.environ:
+                raise ConfigurationError(f"the environment has no {self.env}", hint="a secret is read from it")
+            return os.environb[self.env.encode()]
+        path = self.file or Path()
+        try:
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                raise ConfigurationError(f"{path} is readable by others", hint=f"chmod 600 {path}")
+            return path.read_bytes().removesuffix(b"\n")
+        except OSError as error:
+            raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
+
+
+def read_toml(path: Path, shape: type[T], *, root: Path) -> T:
+    """Parse a file into `shape`; relative paths in it start at `root`.
+
+    Raises:
+        ConfigurationError: every fault, one a line: file, line, key path, value, what was allowed.
+    """
+    try:
+        text = path.read_text("utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", hint="`restore-lab init DIR` writes a lab") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return TypeAdapter(shape).validate_python(data, context={"root": root})
+    except ValidationError as error:
+        faults = (f"{path}{_described(text, fault)}" for fault in error.errors(include_url=False))
+        raise ConfigurationError("\n".join(faults), hint="`restore-lab doctor` checks the lab's files") from error
+
+
+def json_schema(shape: type) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a file of that shape."""
+    return TypeAdapter(shape).json_schema()
+
+
+def _described(text: str, fault: ErrorDetails) -> str:
+    data: object = tomllib.loads(text)
+    keys: list[str | int] = []
+    for part in fault["loc"]:
+        inside = part in data if isinstance(data, dict) else isinstance(part, int) and isinstance(data, list)
+        if inside:
+            data = data[part]  # type: ignore[index]
+            keys.append(part)
+        elif fault["type"] == "missing" and part == fault["loc"][-1]:
+            keys.append(part)
+    value = "" if fault["type"] == "missing" or isinstance(data, dict | list) else f" = {data!r}"
+    return f":{line_of(text, keys)}: {_dotted(keys)}{value}: {_sentence(fault)}"
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    match fault["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return "unknown key"
+        case "missing" | "missing_argument" | "missing_keyword_only_argument":
+            return "required, but absent"
+        case _:
+            return fault["msg"][:1].lower() + fault["msg"][1:]
+
+
+def _dotted(keys: list[str | int]) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".") or "(file)"
+
+
+def line_of(text: str, keys: list[str | int]) -> int:
+    """Line (from 1) where the deepest part of a key path that the text names stands."""
+    best, depth, header, counts = 1, -1, [], dict[str, int]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if table := re.match(r"\s*(\[\[?)\s*([^\]]+?)\s*\]", line):
+            name = table.group(2)
+            if table.group(1) == "[[":
+                counts[name] = counts.get(name, -1) + 1
+                for other in [known for known in counts if known.startswith(f"{name}.")]:
+                    del counts[other]
+            header = _with_positions(name, counts)
+            here = header
+        elif key := re.match(r"\s*([A-Za-z0-9_-]+(?:\s*\.\s*[A-Za-z0-9_-]+)*)\s*=", line):
+            here = [*header, *re.split(r"\s*\.\s*", key.group(1))]
+        else:
+            continue
+        if keys[: len(here)] == here and len(here) > depth:
+            best, depth = number, len(here)
+    return best
+
+
+def _with_positions(name: str, counts: dict[str, int]) -> list[str | int]:
+    path: list[str | int] = []
+    parts = name.split(".")
+    for end, part in enumerate(parts, start=1):
+        path.append(part)
+        if (position := counts.get(".".join(parts[:end]))) is not None:
+            path.append(position)
+    return path

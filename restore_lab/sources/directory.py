@@ -1,0 +1,190 @@
+"""Backups as files in a folder: a disk, a USB key, a mounted share. Read-only, one level deep."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO, Literal
+from zoneinfo import ZoneInfo
+
+from restore_lab.errors import SourceNotPluggedIn, SourceUnreachable
+from restore_lab.settings import STRICT, LabPath
+from restore_lab.sources.base import Candidate, RecoveryPoint, Standing
+
+#: Endings under which tools write a backup that is not finished yet.
+UNFINISHED_ENDINGS = (
+    ".partial", ".part", ".tmp", ".temp", ".untested", ".incomplete", ".inprogress", ".filepart", ".crdownload", "~",
+)  # fmt: skip
+#: A file written to more recently than this is watched for a moment before it is believed whole.
+_RECENT = timedelta(minutes=15)
+_FIELDS = {"Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Directory:
+    """Files of `path` whose name fits `pattern`: `*` and `?` as in a shell, %Y %m %d %H %M %S as in strftime(3).
+
+    A pattern with a day dates each backup by its name; without one, by its last change. `mount` says that `path` is a
+    mount point, so that an unplugged disk is never taken for an empty one.
+    """
+
+    __pydantic_config__ = STRICT
+
+    kind: Literal["directory"] = "directory"
+    path: LabPath
+    pattern: str = "*"
+    mount: bool = False
+    settle_seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse a pattern that cannot be read as one."""
+        _name_matcher(self.pattern)
+
+    @property
+    def label(self) -> str:
+        """`directory` and the folder's own name."""
+        return f"directory {self.path.name}"
+
+    def candidates(self, *, now: datetime, zone: ZoneInfo) -> tuple[Candidate, ...]:
+        """List the files; see `Source.candidates`."""
+        matcher = _name_matcher(self.pattern)
+        seen = [
+            _candidate(name, status, taken_at, now=now)
+            for name, status in self._files()
+            if (taken_at := _taken_at(matcher, name, status, zone)) is not None
+        ]
+        recent = [one for one in seen if one.standing is Standing.GROWING]
+        if recent:
+            time.sleep(self.settle_seconds)
+        settled = [self._settled(one) if one.standing is Standing.GROWING else one for one in seen]
+        return tuple(sorted(settled, key=lambda one: (one.point.taken_at, one.point.changed_at), reverse=True))
+
+    @contextmanager
+    def open(self, point: RecoveryPoint) -> Iterator[BinaryIO]:
+        """Open the file read-only, following no symbolic link."""
+        try:
+            descriptor = os.open(self.path / point.point_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise SourceUnreachable(f"{point.point_id} could not be opened: {error.strerror}") from error
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            try:
+                yield stream
+            except OSError as error:
+                if error.filename is None and error.errno is not None:
+                    raise SourceUnreachable(f"{point.point_id} could not be read: {error.strerror}") from error
+                raise
+
+    def unchanged(self, point: RecoveryPoint) -> bool:
+        """Compare size and time of last change with what was listed."""
+        try:
+            status = (self.path / point.point_id).lstat()
+        except OSError:
+            return False
+        return (status.st_size, _changed_at(status)) == (point.size_bytes, point.changed_at)
+
+    def _files(self) -> list[tuple[str, os.stat_result]]:
+        try:
+            if self.mount and not self.path.is_mount():
+                raise SourceNotPluggedIn(f"{self.path} is not mounted", hint="plug the disk in, or mount the share")
+            with os.scandir(self.path) as entries:
+                files = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+        except FileNotFoundError as error:
+            raise SourceNotPluggedIn(
+                f"{self.path} does not exist", hint="plug the disk in, or correct `path`"
+            ) from error
+        except OSError as error:
+            raise SourceUnreachable(f"{self.path} could not be listed: {error.strerror}") from error
+        if not files:
+            raise SourceNotPluggedIn(
+                f"{self.path} is empty: an unplugged disk looks the same as no backup",
+                hint="plug the disk in; if it is, the backup job writes elsewhere",
+            )
+        return [(name, status) for name, status in files if stat.S_ISREG(status.st_mode)]
+
+    def _settled(self, candidate: Candidate) -> Candidate:
+        still = self.unchanged(candidate.point)
+        return Candidate(point=candidate.point, standing=Standing.ELIGIBLE if still else Standing.GROWING)
+
+
+def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, bool], *, now: datetime) -> Candidate:
+    taken_at, by_name = taken
+    changed_at = _changed_at(status)
+    point = RecoveryPoint(
+        point_id=name,
+        taken_at=taken_at,
+        dated_by="name" if by_name else "mtime",
+        changed_at=changed_at,
+        size_bytes=status.st_size,
+    )
+    if name.lower().endswith(UNFINISHED_ENDINGS) or name.startswith((".", "~")):
+        return Candidate(point=point, standing=Standing.UNFINISHED)
+    recent = abs(now - changed_at) < _RECENT
+    return Candidate(point=point, standing=Standing.GROWING if recent else Standing.ELIGIBLE)
+
+
+def _changed_at(status: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(status.st_mtime, UTC)
+
+
+def _taken_at(
+    matcher: re.Pattern[str], name: str, status: os.stat_result, zone: ZoneInfo
+) -> tuple[datetime, bool] | None:
+    """When the backup was taken and whether its name says so; None when the name does not fit."""
+    bare = name
+    while bare.lower().endswith(UNFINISHED_ENDINGS):
+        ending = next(end for end in UNFINISHED_ENDINGS if bare.lower().endswith(end))
+        bare = bare[: -len(ending)]
+    fits = matcher.fullmatch(name) or matcher.fullmatch(bare) or matcher.fullmatch(bare.lstrip(".~"))
+    if fits is None:
+        return None
+    parts = {field: int(value) for field, value in fits.groupdict().items()}
+    if not {"m", "d"} <= parts.keys():
+        return _changed_at(status), False
+    year = parts.get("Y", 2000 + parts.get("y", 0))
+    try:
+        local = datetime(
+            year, parts["m"], parts["d"], parts.get("H", 0), parts.get("M", 0), parts.get("S", 0), tzinfo=zone
+        )
+    except ValueError:
+        return _changed_at(status), False
+    if "H" not in parts:
+        local = _within_day(local, _changed_at(status), zone)
+    return local.astimezone(UTC), True
+
+
+def _within_day(day: datetime, changed_at: datetime, zone: ZoneInfo) -> datetime:
+    """A name that gives only the day takes its hour from the last change, when that was on the same day."""
+    local = changed_at.astimezone(zone)
+    return local if local.date() == day.date() else day
+
+
+def _name_matcher(pattern: str) -> re.Pattern[str]:
+    """Read a pattern.
+
+    Raises:
+        ValueError: an unknown or repeated % field.
+    """
+    if "/" in pattern:
+        raise ValueError("a pattern names files of one folder: no '/'")
+    text = ""
+    position = 0
+    while position < len(pattern):
+        char = pattern[position]
+        position += 1
+        if char == "%" and pattern[position : position + 1] in _FIELDS:
+            field = pattern[position]
+            position += 1
+            if f"?P<{field}>" in text:
+                raise ValueError(f"%{field} stands twice in the pattern")
+            text += f"(?P<{field}>{_FIELDS[field]})"
+        elif char == "%":
+            raise ValueError("after % only Y, y, m, d, H, M or S")
+        else:
+            text += {"*": ".*", "?": "."}.get(char, re.escape(char))
+    return re.compile(text, re.DOTALL)

@@ -1,0 +1,302 @@
+"""The layers around a dump, peeled one by one as the bytes pass; nothing is written, nothing is trusted.
+
+Layers are told by their first bytes, never by a name. Sources: RFC 1952 (gzip), RFC 1951 (deflate), APPNOTE.TXT 6.3
+(zip), POSIX.1-2017 pax (tar), the bzip2 and xz file formats.
+"""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import io
+import lzma
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import BinaryIO, Protocol
+
+from restore_lab.errors import RestoreLabError
+from restore_lab.findings import Code
+
+PIECE_BYTES = 1024 * 1024
+#: A dump inside more layers than this is not a backup anybody made.
+MOST_LAYERS = 5
+_XZ_MEMORY_BYTES = 128 * 1024 * 1024
+_TAR_MAGIC_AT = 257
+_PG_DUMP_TAR_MEMBER = b"toc.dat\0"
+
+
+class UnpackFault(RestoreLabError):
+    """A layer could not be peeled: `code` is the finding it is, `layer` which one."""
+
+    def __init__(self, code: Code, layer: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.layer = layer
+
+
+@dataclass(slots=True)
+class Measured:
+    """A source's bytes on their way: hashed and counted as they pass."""
+
+    stream: BinaryIO
+    progress: Callable[[int], object]
+    read_bytes: int = 0
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give what was not given yet, in pieces, to the end; may be asked again to read on after a stop."""
+        while piece := self.stream.read(PIECE_BYTES):
+            self._digest.update(piece)
+            self.read_bytes += len(piece)
+            self.progress(self.read_bytes)
+            yield piece
+
+    def finish(self) -> str:
+        """Read to the end whatever nobody wanted, and give the sha256 (hex) of the whole."""
+        for _ in self:
+            pass
+        return self._digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Peeled:
+    """The innermost bytes: their first ones, all of them as an iterator, and the names of the layers taken off."""
+
+    head: bytes
+    chunks: Iterator[bytes]
+    layers: tuple[str, ...]
+
+
+def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int) -> Peeled:
+    """Take off every layer, outermost first; each may expand to at most `most_bytes` in all.
+
+    Raises:
+        UnpackFault: a layer is damaged, too large, holds several files, or is encrypted. Also raised while `chunks` is
+            read, since a layer is only known to be whole at its end.
+    """
+    layers: list[str] = []
+    head, chunks = _peek(iter(pieces), head_bytes)
+    while layer := _layer(head):
+        if len(layers) == MOST_LAYERS:
+            raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"more than {MOST_LAYERS} layers around the dump")
+        layers.append(layer)
+        head, chunks = _peek(_bounded(_PEELERS[layer](chunks), most_bytes, layer), head_bytes)
+    return Peeled(head=head, chunks=chunks, layers=tuple(layers))
+
+
+def _peek(pieces: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
+    seen: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        seen.append(piece)
+        length += len(piece)
+        if length >= size:
+            break
+    return b"".join(seen)[:size], chain(seen, pieces)
+
+
+def _layer(head: bytes) -> str | None:
+    for magic, layer in ((b"\x1f\x8b\x08", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip")):
+        if head.startswith(magic):
+            return layer
+    if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar" and not head.startswith(_PG_DUMP_TAR_MEMBER):
+        return "tar"
+    return None
+
+
+def _bounded(pieces: Iterator[bytes], most_bytes: int, layer: str) -> Iterator[bytes]:
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > most_bytes:
+            raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"the {layer} layer expands beyond {most_bytes} bytes")
+        yield piece
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def needs_input(self) -> bool: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+@dataclass(slots=True)
+class _Inflate:
+    """zlib's object under the names that bz2 and lzma use."""
+
+    window: int
+    _object: zlib._Decompress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._object = zlib.decompressobj(self.window)
+
+    @property
+    def eof(self) -> bool:
+        return self._object.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._object.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._object.unconsumed_tail
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._object.decompress(self._object.unconsumed_tail + data, max_length)
+
+
+def _decompressed(layer: str, make: Callable[[], _Decompressor], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress one stream after the other until the input ends; zero padding after the last is allowed."""
+    current = make()
+    rest = b""
+    try:
+        while piece := rest or next(pieces, b""):
+            rest = b""
+            if current.eof:
+                if not piece.strip(b"\0"):
+                    continue
+                current = make()
+            yield current.decompress(piece, PIECE_BYTES)
+            while not current.eof and not current.needs_input:
+                yield current.decompress(b"", PIECE_BYTES)
+            rest = current.unused_data if current.eof else b""
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, layer, f"the {layer} layer is damaged") from error
+    if not current.eof:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, layer, f"the {layer} layer ends before its end")
+
+
+def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return _decompressed("gzip", lambda: _Inflate(16 + zlib.MAX_WBITS), pieces)
+
+
+def _bunzip2(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return _decompressed("bzip2", bz2.BZ2Decompressor, pieces)
+
+
+def _unxz(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return _decompressed("xz", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES), pieces)
+
+
+@dataclass(slots=True)
+class _Reader(io.RawIOBase):
+    """Pieces read as a file, exactly as many bytes as asked for while there are any."""
+
+    pieces: Iterator[bytes]
+    _held: bytes = b""
+
+    def take(self, size: int) -> bytes:
+        while len(self._held) < size and (piece := next(self.pieces, b"")):
+            self._held += piece
+        taken, self._held = self._held[:size], self._held[size:]
+        return taken
+
+    def read(self, size: int = -1) -> bytes:
+        return self.take(PIECE_BYTES if size < 0 else size)
+
+
+def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the one regular file of a tar; a Mac's `._` companions and folders do not count."""
+    found = False
+    try:
+        with tarfile.open(fileobj=_Reader(pieces), mode="r|") as archive:
+            for member in archive:
+                if not member.isreg() or member.name.rpartition("/")[2].startswith("._"):
+                    continue
+                if found:
+                    raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "tar", "the tar holds more than one file")
+                found = True
+                content = archive.extractfile(member)
+                while content is not None and (piece := content.read(PIECE_BYTES)):
+                    yield piece
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "tar", "the tar layer is damaged") from error
+    if not found:
+        raise UnpackFault(Code.BACKUP_EMPTY, "tar", "the tar holds no file")
+
+
+_ZIP_LOCAL = b"PK\x03\x04"
+_ZIP_DIRECTORY = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
+
+
+def _unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the one file of a zip read forwards, by its local header; folders and `__MACOSX` do not count."""
+    reader = _Reader(pieces)
+    found = False
+    while (signature := reader.take(4)) == _ZIP_LOCAL:
+        _, flags, method, _, _, crc, packed, _, name_size, extra_size = struct.unpack("<5H3I2H", _exactly(reader, 26))
+        name = _exactly(reader, name_size)
+        _exactly(reader, extra_size)
+        if flags & 1:
+            raise UnpackFault(Code.ARCHIVE_ENCRYPTED, "zip", "the zip is encrypted")
+        wanted = not (name.endswith(b"/") or name.startswith(b"__MACOSX/"))
+        if wanted and found:
+            raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "zip", "the zip holds more than one file")
+        found |= wanted
+        content = _zip_member(reader, method=method, packed=packed, described=bool(flags & 8), crc=crc)
+        for piece in content:
+            if wanted:
+                yield piece
+    if signature not in _ZIP_DIRECTORY:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its directory")
+    for _ in pieces:
+        pass
+    if not found:
+        raise UnpackFault(Code.BACKUP_EMPTY, "zip", "the zip holds no file")
+
+
+def _zip_member(reader: _Reader, *, method: int, packed: int, described: bool, crc: int) -> Iterator[bytes]:
+    seen = 0
+    for piece in _zip_content(reader, method=method, packed=packed, described=described):
+        seen = zlib.crc32(piece, seen)
+        yield piece
+    if described:
+        first = _exactly(reader, 4)
+        crc = struct.unpack("<I", _exactly(reader, 4) if first == b"PK\x07\x08" else first)[0]
+        _exactly(reader, 8)
+    if seen != crc:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip's checksum does not match its content")
+
+
+def _zip_content(reader: _Reader, *, method: int, packed: int, described: bool) -> Iterator[bytes]:
+    if method == 0 and not described:
+        while packed and (piece := reader.take(min(packed, PIECE_BYTES))):
+            packed -= len(piece)
+            yield piece
+        return
+    if method != zlib.DEFLATED:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", f"zip method {method} is not known here")
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while not inflate.eof:
+            data = inflate.unconsumed_tail or reader.take(PIECE_BYTES)
+            if not data:
+                raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its end")
+            yield inflate.decompress(data, PIECE_BYTES)
+    except zlib.error as error:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip layer is damaged") from error
+    reader._held = inflate.unused_data + reader._held  # noqa: SLF001 - what inflate took beyond its end goes back
+
+
+def _exactly(reader: _Reader, size: int) -> bytes:
+    data = reader.take(size)
+    if len(data) != size:
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends inside a header")
+    return data
+
+
+_PEELERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
+    "gzip": _gunzip,
+    "bzip2": _bunzip2,
+    "xz": _unxz,
+    "zip": _unzip,
+    "tar": _untar,
+}
