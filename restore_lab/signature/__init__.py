@@ -1,0 +1,1 @@
+"""Seals what a drill measured: keys, DSSE envelopes over evidence, PAdES signatures, and their strict verification."""
