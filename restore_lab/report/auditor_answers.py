@@ -1,0 +1,143 @@
+"""The auditor's pages, third part: what the restored data answered, what stayed unknown, what was removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restore_lab.report.blocks import Block, Note, Section, table
+from restore_lab.report.names import named
+
+if TYPE_CHECKING:
+    from restore_lab.evidence import CheckRecord, Evidence, RestoreRecord
+    from restore_lab.report.wording import Wording
+
+#: Beyond this many tables the list is cut; the attached evidence has them all.
+TABLES_SHOWN = 20000
+
+
+def answer_sections(restore: RestoreRecord, evidence: Evidence, wording: Wording) -> tuple[Section, ...]:
+    """Say what one restore's questions brought, with all counts and what was seen of its removal."""
+    sections = (
+        _questions(restore, evidence, wording),
+        _problems(restore, wording),
+        _counts(restore, wording),
+        _removals(restore, wording),
+    )
+    return tuple(section for section in sections if section.blocks)
+
+
+def _questions(restore: RestoreRecord, evidence: Evidence, wording: Wording) -> Section:
+    text = wording.text
+    title = text("Questions asked")
+    if not restore.checks:
+        return Section(title=title, level=3, blocks=(Note(text=text("No question was asked.")),))
+    rows = [_question(check, restore, evidence, wording) for check in restore.checks]
+    columns = (text("Question"), text("Kind"), text("Asked"), text("Result"), text("Time"))
+    return Section(title=title, level=3, blocks=(table(text("Questions asked"), columns, rows, "LlrLr"),))
+
+
+def _question(check: CheckRecord, restore: RestoreRecord, evidence: Evidence, wording: Wording) -> tuple[str, ...]:
+    kind = named(check.kind, wording)
+    if check.on_test_machine_only:
+        kind = wording.text("{kind} – control of the test machine", kind=kind)
+    codes = [
+        graded.finding.code
+        for graded in evidence.findings
+        if graded.finding.check == check.name and graded.finding.restore_id in {None, restore.restore_id}
+    ]
+    result = ", ".join(dict.fromkeys(codes)) or wording.text("nothing to report")
+    if not check.answered:
+        result = wording.text("no answer") + (f" ({result})" if codes else "")
+    return check.name, kind, wording.figure(check.asked), result, wording.duration(check.seconds)
+
+
+def _problems(restore: RestoreRecord, wording: Wording) -> Section:
+    text = wording.text
+    rows = [
+        (
+            problem.code,
+            problem.subject,
+            wording.figure(problem.count),
+            str(problem.first_line) if problem.first_line is not None else "–",
+            text("yes") if problem.harmful else text("no"),
+        )
+        for problem in restore.load_problems
+    ]
+    columns = (text("Code"), text("About"), text("Count"), text("First line"), text("Harmful"))
+    blocks: tuple[Block, ...] = (table(text("Load errors"), columns, rows, "lLrrl"),) if rows else ()
+    return Section(title=text("Load errors"), level=3, blocks=blocks)
+
+
+def _counts(restore: RestoreRecord, wording: Wording) -> Section:
+    text = wording.text
+    blocks: list[Block] = []
+    if restore.objects:
+        rows = [(named(item.kind, wording), wording.figure(item.count)) for item in restore.objects]
+        blocks.append(table(text("Objects"), (text("Objects"), text("Count")), rows, "Lr", repeat=2))
+    shown = restore.tables[:TABLES_SHOWN]
+    if shown:
+        rows = [(item.name, wording.figure(item.rows)) for item in shown]
+        blocks.append(table(text("Rows by table"), (text("Table"), text("Rows")), rows, "Lr", repeat=2))
+    left = len(restore.tables) - len(shown)
+    if left:
+        blocks.append(
+            Note(text=wording.count("One more table: attached evidence.", "{n} more: attached evidence.", left))
+        )
+    return Section(title=text("Counts"), level=3, blocks=tuple(blocks))
+
+
+def _removals(restore: RestoreRecord, wording: Wording) -> Section:
+    text = wording.text
+    title = text("Destruction of the copy")
+    if not restore.removals:
+        created = text("No removal was recorded, though a machine was opened.")
+        nothing = created if restore.conditions else text("Nothing was created, so nothing to remove.")
+        return Section(title=title, level=3, blocks=(Note(text=nothing),))
+    rows = [
+        (
+            item.kind,
+            item.name,
+            wording.stamp(item.removed_at) if item.removed_at else "–",
+            text("copy removed, not found when looked for")
+            if item.gone
+            else text("REMOVAL NOT CONFIRMED: still found, or not looked up"),
+        )
+        for item in restore.removals
+    ]
+    columns = (text("Kind"), text("Name"), text("Removed"), text("Seen afterwards"))
+    return Section(title=title, level=3, blocks=(table(title, columns, rows, "lLlL"),))
+
+
+def unknown_section(evidence: Evidence, wording: Wording) -> Section:
+    """List what was not tested, not reached or not answered, over the whole drill."""
+    lines = [
+        wording.text("Place not tested: {place}", place=place.label) for place in evidence.places if not place.tested
+    ]
+    if not evidence.restores:
+        lines.append(wording.text("No restore was begun."))
+    for restore in evidence.restores:
+        lines += _unknown(restore, wording)
+    if not lines:
+        lines = [wording.text("Nothing: every declared place was tested and every question was answered.")]
+    rows = [(line,) for line in lines]
+    caption = wording.text("Not tested, not reached, not answered")
+    return Section(title=caption, blocks=(table(caption, (wording.text("Negative result"),), rows, "L"),))
+
+
+def _unknown(restore: RestoreRecord, wording: Wording) -> list[str]:
+    text, where = wording.text, restore.restore_id
+    reached = (
+        (restore.recovery_point, text("{where}: no recovery point", where=where)),
+        (restore.sha256, text("{where}: bytes not read to their end", where=where)),
+        (restore.conditions, text("{where}: no machine", where=where)),
+        (restore.server, text("{where}: no server", where=where)),
+        (restore.measured_restore_seconds is not None, text("{where}: load not completed", where=where)),
+        (restore.tables, text("{where}: no table counted", where=where)),
+        (restore.newest_entry_at, text("{where}: freshness of the data not established", where=where)),
+    )
+    unanswered = [
+        text("{where}: question {name} without answer", where=where, name=check.name)
+        for check in restore.checks
+        if not check.answered
+    ]
+    return [line for there, line in reached if not there] + unanswered

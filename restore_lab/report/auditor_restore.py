@@ -1,0 +1,138 @@
+"""The auditor's pages, second part: one restore, from the bytes of the backup to the server that took them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from restore_lab.report.blocks import Block, Fact, Facts, Note, Section, fact, table
+from restore_lab.report.names import named
+
+if TYPE_CHECKING:
+    from restore_lab.evidence import Conditions, Limit, RestoreRecord
+    from restore_lab.report.wording import Wording
+
+_UTC = ZoneInfo("UTC")
+
+
+def restore_sections(restore: RestoreRecord, wording: Wording) -> tuple[Section, ...]:
+    """Say how one restore went; what it did not reach is said to be absent."""
+    sections = (
+        _backup(restore, wording),
+        _machine(restore, wording),
+        _timeline(restore, wording),
+    )
+    return tuple(section for section in sections if section.blocks)
+
+
+def _backup(restore: RestoreRecord, wording: Wording) -> Section:
+    text = wording.text
+    title = text("Backup and recovery point")
+    point = restore.recovery_point
+    if point is None:
+        return Section(title=title, level=3, blocks=(Note(text=text("No recovery point was reached.")),))
+    why = text("asked for by hand") if point.asked_for != "latest" else text("the latest by date alone")
+    chosen = wording.count("{why}, out of one candidate", "{why}, out of {n} candidates", point.candidates, why=why)
+    facts = (
+        fact(text("Source"), point.source),
+        fact(text("Recovery point"), point.point),
+        fact(text("Taken"), f"{wording.moment(point.taken_at)} ({named(point.dated_by, wording)})"),
+        fact(text("Why this one"), chosen),
+        fact(text("Size"), _size(point.size_bytes, wording)),
+        fact(text("Bytes read"), _size(restore.read_bytes, wording)),
+        fact(text("SHA-256 of the bytes"), restore.sha256, mono=True, absent=text("not computed")),
+        fact(text("Key supplied by"), restore.key_supplied_by, absent=text("none recorded")),
+        *_dump(restore, wording),
+    )
+    return Section(title=title, level=3, blocks=(Facts(facts=facts),))
+
+
+def _size(size_bytes: int, wording: Wording) -> str:
+    return f"{wording.size(size_bytes)} ({wording.count('{n} byte', '{n} bytes', size_bytes)})"
+
+
+def _dump(restore: RestoreRecord, wording: Wording) -> tuple[Fact, ...]:
+    text, dump, server = wording.text, restore.dump, restore.server
+    facts: list[Fact] = []
+    if dump:
+        facts += [
+            fact(text("Layers"), " > ".join(dump.layers) or text("none")),
+            fact(text("Dump"), f"{dump.vendor} {dump.version}, {dump.format}, {dump.tool}"),
+        ]
+    else:
+        facts.append(fact(text("Dump"), text("not recognised, or not reached")))
+    if server:
+        series = text("the dump's own series") if server.own_series else text("another series than the dump's")
+        facts.append(fact(text("Server of the test"), f"{server.engine} {server.version} ({series})"))
+    else:
+        facts.append(fact(text("Server of the test"), text("not started")))
+    return tuple(facts)
+
+
+def _machine(restore: RestoreRecord, wording: Wording) -> Section:
+    conditions = restore.conditions
+    title = wording.text("Machine")
+    if conditions is None:
+        return Section(title=title, level=3, blocks=(Note(text=wording.text("No machine was opened.")),))
+    blocks: list[Block] = [Facts(facts=_conditions(conditions, wording))]
+    if conditions.limits:
+        rows = [
+            (named(limit.name, wording), _value(limit, wording), named(limit.how, wording))
+            for limit in conditions.limits
+        ]
+        columns = (wording.text("Limit"), wording.text("Value"), wording.text("How it is held"))
+        blocks.append(table(wording.text("Limits of the machine"), columns, rows, "lrL"))
+    return Section(title=title, level=3, blocks=tuple(blocks))
+
+
+def _value(limit: Limit, wording: Wording) -> str:
+    return wording.size(limit.value) if "bytes" in limit.name else wording.figure(limit.value)
+
+
+def _conditions(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
+    text = wording.text
+    isolation = f"{named(conditions.isolation, wording)} ({conditions.mechanism})"
+    return (
+        fact(text("Kind"), named(conditions.sandbox, wording)),
+        fact(text("Isolation in force"), isolation),
+        fact(text("Data held"), named(conditions.storage, wording)),
+        fact(text("Image"), conditions.image, absent=text("none")),
+        fact(text("Image ID"), conditions.image_id, mono=True, absent=text("none")),
+        fact(text("Why this machine"), conditions.chosen_because, absent=text("not stated")),
+    )
+
+
+def _timeline(restore: RestoreRecord, wording: Wording) -> Section:
+    text = wording.text
+    blocks: list[Block] = []
+    if restore.timeline:
+        rows = [
+            (named(moment.name, wording), wording.stamp(moment.at, _UTC), wording.stamp(moment.at))
+            for moment in restore.timeline
+        ]
+        columns = (text("Moment"), text("UTC"), text("Local time"))
+        blocks.append(table(text("Timeline"), columns, rows, "llL"))
+    blocks.append(Facts(facts=_figures(restore, wording)))
+    return Section(title=text("Timeline and figures"), level=3, blocks=tuple(blocks))
+
+
+def _figures(restore: RestoreRecord, wording: Wording) -> tuple[Fact, ...]:
+    text = wording.text
+
+    def lasted(seconds: float | None) -> str | None:
+        return None if seconds is None else wording.duration(seconds)
+
+    not_measured = text("not measured")
+    newest = wording.moment(restore.newest_entry_at) if restore.newest_entry_at else None
+    return (
+        fact(text("Load alone"), lasted(restore.load_seconds), absent=not_measured),
+        fact(
+            text("Restore, on this machine"),
+            lasted(restore.measured_restore_seconds),
+            absent=not_measured,
+        ),
+        fact(text("Objective (RTO)"), lasted(restore.objective_rto_seconds), absent=text("none set")),
+        fact(text("Newest past-dated entry"), newest, absent=text("not established")),
+        fact(text("Age of the data at backup time"), lasted(restore.data_age_at_backup_seconds), absent=not_measured),
+        fact(text("Age of the data at the drill"), lasted(restore.data_age_at_drill_seconds), absent=not_measured),
+    )

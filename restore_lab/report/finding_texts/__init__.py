@@ -1,0 +1,17 @@
+"""The wording of every finding code: one table, split by the part of the drill that finds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from restore_lab.report.finding_texts.answers import ANSWER_TEXTS
+from restore_lab.report.finding_texts.backup import BACKUP_TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from restore_lab.findings import Code
+    from restore_lab.report.finding_texts.form import FindingText
+
+#: What to say of each code; `tests/unit/test_wording.py` holds it against the enum.
+FINDING_TEXTS: Final[Mapping[Code, FindingText]] = {**BACKUP_TEXTS, **ANSWER_TEXTS}
