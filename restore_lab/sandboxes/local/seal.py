@@ -20,6 +20,11 @@ _ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/locale.
 _PRIVILEGES_TO_DROP = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
+#: Whoever starts it being killed ends it too: a drill that died leaves no server. Another user forgets it, so it is
+#: said on both sides of unshare (prctl(2), PR_SET_PDEATHSIG).
+_DIES_WITH_US = ("/usr/bin/setpriv", "--pdeathsig", "KILL")
+
+
 class Mechanism(StrEnum):
     """What holds a local machine."""
 
@@ -66,9 +71,9 @@ class Seal:
 
     def _unprivileged(self) -> tuple[str, ...]:
         if not self.as_root:
-            return ("/usr/bin/setpriv", "--no-new-privs", "--inh-caps=-all")
+            return (*_DIES_WITH_US, "--no-new-privs", "--inh-caps=-all")
         identity = (f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups")
-        return ("/usr/bin/setpriv", *identity, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+        return (*_DIES_WITH_US, *identity, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
 
     def _bubblewrap(self) -> tuple[str, ...]:
         words = ["bwrap", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent"]
@@ -83,6 +88,7 @@ class Seal:
         words += ["--perms", "0755", "--dir", "/etc"]
         for part in _ETC:
             words += ["--ro-bind-try", part, part]
+        words += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - before what is shown, which may lie in it
         for part in self.visible:
             for parent in reversed(Path(part).parents[:-1]):
                 words += ["--perms", "0755", "--dir", str(parent)]
@@ -90,13 +96,14 @@ class Seal:
         words += ["--ro-bind", str(self.folder / "passwd"), "/etc/passwd"]
         words += ["--ro-bind", str(self.folder / "group"), "/etc/group"]
         words += ["--bind", str(self.folder / "data"), SCRATCH, "--proc", "/proc", "--dev", "/dev"]
-        words += ["--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/", "--"]  # noqa: S108
+        words += ["--remount-ro", "/", "--"]
         return tuple(words)
 
     def _namespaces(self) -> tuple[str, ...]:
         user = () if self.as_root else ("--user", "--map-current-user", "--keep-caps")
         apart = ("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount")
         return (
+            *_DIES_WITH_US,
             *("/usr/bin/unshare", *user, *apart, "/bin/sh", "-c", _NEW_ROOT, "seal"),
             *(str(self.folder), *self.visible, "--"),
         )
@@ -113,6 +120,7 @@ mount --make-rprivate /
 mount -t tmpfs -o mode=0755 seal "$new"
 cd "$new"
 mkdir -p etc proc dev/shm tmp old machine
+mount -t tmpfs -o mode=1777 tmp tmp
 show() { mount --rbind "$1" ".$1"; mount -o remount,bind,ro ".$1" 2>/dev/null || :; }
 for part in /usr /bin /sbin /lib /lib32 /lib64 /libx32; do
   if [ -L "$part" ]; then ln -s "$(readlink "$part")" ".$part"
@@ -129,7 +137,6 @@ mount -t proc proc proc
 for node in null zero full random urandom; do : > "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
 ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777 shm dev/shm
-mount -t tmpfs -o mode=1777 tmp tmp
 pivot_root . old
 cd /
 umount -l /old

@@ -1,0 +1,1 @@
+"""A disposable machine as a container of the Docker engine on this host."""

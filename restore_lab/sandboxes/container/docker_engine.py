@@ -1,0 +1,171 @@
+"""The Docker engine of this host, as the few typed questions and orders the container sandbox has for it.
+
+Each call has a connection of its own: machines may be used from several threads, and nothing stays open behind them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import docker
+from docker.errors import DockerException, NotFound
+from docker.types import Mount, Ulimit
+
+from restore_lab.errors import MachineFailed
+from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Plan
+
+Kind = Literal["container", "volume"]
+
+_DEFAULT_ENGINE = "unix:///var/run/docker.sock"
+_API_SECONDS = 60
+#: How long (seconds) the exit code of a command may lag behind the end of its output.
+_EXIT_CODE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A container or a volume of a lab, with the labels it was made with."""
+
+    kind: Kind
+    name: str
+    labels: Mapping[str, str]
+
+
+def socket_path() -> str:
+    """Where the engine of this host listens.
+
+    Raises:
+        MachineFailed: `DOCKER_HOST` names an engine elsewhere, where the copy would leave this host.
+    """
+    where = os.environ.get("DOCKER_HOST") or _DEFAULT_ENGINE
+    if not where.startswith("unix://"):
+        raise MachineFailed(
+            "DOCKER_HOST names an engine that is not this host's",
+            hint="patients' data are restored on this host only: unset DOCKER_HOST, or let it name a unix:// socket",
+        )
+    return where.removeprefix("unix://")
+
+
+def info() -> Mapping[str, Any]:
+    """Ask the engine what it is and can enforce. Source: Engine API, ``GET /info``."""
+    with _engine() as engine:
+        return dict(engine.info())
+
+
+def image_id(tag: str) -> str | None:
+    """Give the ID of an image of this host, None when it is not there. Nothing is pulled."""
+    with _engine() as engine:
+        try:
+            return str(engine.images.get(tag).id)
+        except NotFound:
+            return None
+
+
+def create_volume(name: str, labels: Mapping[str, str]) -> None:
+    """Create an empty volume."""
+    with _engine() as engine:
+        engine.volumes.create(name, labels=dict(labels))
+
+
+def create_container(plan: Plan) -> None:
+    """Create the container and start it."""
+    mounts = [Mount(SCRATCH, plan.volume, type="volume")] if plan.storage == "volume" else []
+    ulimits = [Ulimit(name=name, soft=value, hard=value) for name, value in plan.ulimits()]
+    with _engine() as engine:
+        engine.containers.create(**plan.options(), mounts=mounts, ulimits=ulimits).start()
+
+
+def look_up(kind: Kind, name: str) -> Mapping[str, Any] | None:
+    """Inspect a container or a volume; None when the engine does not know it."""
+    with _engine() as engine:
+        try:
+            found = engine.containers.get(name) if kind == "container" else engine.volumes.get(name)
+        except NotFound:
+            return None
+        return dict(found.attrs)
+
+
+def remove(kind: Kind, name: str) -> None:
+    """Kill and remove; what is not there is not an error."""
+    with _engine() as engine:
+        try:
+            if kind == "container":
+                engine.api.remove_container(name, v=True, force=True)
+            else:
+                engine.api.remove_volume(name, force=True)
+        except NotFound:
+            return
+
+
+def everything_of(lab_id: str) -> tuple[Found, ...]:
+    """List the containers, then the volumes, that carry a lab's label."""
+    mine = {"label": f"{LAB_LABEL}={lab_id}"}
+    with _engine() as engine:
+        containers = engine.api.containers(all=True, filters=mine)
+        volumes = engine.api.volumes(filters=mine)["Volumes"] or []
+    return (
+        *(Found(kind="container", name=one["Names"][0].lstrip("/"), labels=one["Labels"] or {}) for one in containers),
+        *(Found(kind="volume", name=one["Name"], labels=one["Labels"] or {}) for one in volumes),
+    )
+
+
+def prepare(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stdin: bool) -> tuple[str, str]:
+    """Prepare a command as the machine's own user in its folder; give its id and the version the engine speaks."""
+    with _engine() as engine:
+        prepared = engine.api.exec_create(
+            name,
+            list(argv),
+            stdin=stdin,
+            user=f"{USER_ID}:{USER_ID}",
+            workdir=SCRATCH,
+            environment={"HOME": SCRATCH, "TMPDIR": "/tmp", **environment},  # noqa: S108 - inside the container
+        )
+        return str(prepared["Id"]), str(engine.api.api_version)
+
+
+def start_detached(exec_id: str) -> None:
+    """Start a prepared command and leave it running."""
+    with _engine() as engine:
+        engine.api.exec_start(exec_id, detach=True)
+
+
+def exit_code(exec_id: str) -> int:
+    """Wait for a command whose output has ended and give its exit code.
+
+    Raises:
+        MachineFailed: it does not end, or the engine lost it.
+    """
+    deadline = time.monotonic() + _EXIT_CODE_SECONDS
+    with _engine() as engine:
+        while time.monotonic() < deadline:
+            state = engine.api.exec_inspect(exec_id)
+            if not state["Running"] and state["ExitCode"] is not None:
+                return int(state["ExitCode"])
+            time.sleep(0.01)
+    raise MachineFailed("the engine does not say how a command ended")
+
+
+@contextmanager
+def _engine() -> Iterator[docker.DockerClient]:
+    """Reach the engine; its errors become ours."""
+    path = socket_path()
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:  # the SDK leaks its socket when nobody listens
+            probe.connect(path)
+        engine = docker.DockerClient(base_url=f"unix://{path}", timeout=_API_SECONDS)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    except (DockerException, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise MachineFailed(
+            f"the Docker engine did not do its part: {error.__class__.__name__}: {reason}",
+            hint="`docker info` says whether it runs and whether you may use it",
+        ) from error

@@ -1,0 +1,262 @@
+"""One live container: commands run in it, what holds it is proved from inside, and it is shown to be gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from restore_lab.errors import MachineFailed
+from restore_lab.evidence import Conditions, Isolation, Removal
+from restore_lab.sandboxes import proof
+from restore_lab.sandboxes.base import Completed, Handle
+from restore_lab.sandboxes.container import diagnosis, streams
+from restore_lab.sandboxes.container import docker_engine as engine
+from restore_lab.sandboxes.container import plan as plans
+
+_SHORT_SECONDS = 30.0
+#: How long an engine may go on making, or removing, what it was asked to.
+_SETTLE_SECONDS = 10.0
+_CREATION_SECONDS = 1.0
+_IS_THERE = ("/bin/sh", "-c", 'command -v -- "$1" >/dev/null', "is-there")
+_KEEPING_OUTPUT = ("/bin/sh", "-c", 'exec "$@" >>server.log 2>&1', "server")
+#: Interrupts, terminates, kills a whole session, two seconds each; ends with 0 when nothing of it is left.
+_STOP = (
+    *("/bin/sh", "-c"),
+    """for signal in INT TERM KILL; do
+      pkill -"$signal" -s "$1"; tries=0
+      while [ "$tries" -lt 20 ]; do pgrep -s "$1" >/dev/null || exit 0; sleep 0.1; tries=$((tries + 1)); done
+    done; exit 1""",
+    "stop",
+)
+#: What the shared proof does not ask: a root mounted read-only, no way to privileges, filtered system calls.
+_MORE_QUESTIONS = (
+    *("/bin/sh", "-c"),
+    """grep -qE '^[^ ]+ / [^ ]+ ro[, ]' /proc/mounts || echo root-writable
+    grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status || echo new-privileges
+    grep -q '^Seccomp:[[:space:]]*2$' /proc/self/status || echo system-calls
+    ( : > .proof && rm .proof ) 2>/dev/null && echo scratch
+    echo asked""",
+)
+
+
+@dataclass(kw_only=True, slots=True)
+class ContainerMachine:
+    """A container of ours, by name. `_created` holds what was, or may have been, created for it."""
+
+    name: str
+    label: str
+    _id: str = ""
+    _conditions: Conditions | None = None
+    _created: tuple[tuple[engine.Kind, str, datetime], ...] = ()
+    _removals: tuple[Removal, ...] = ()
+
+    @property
+    def handle(self) -> Handle:
+        """What another process needs to find this machine again."""
+        return Handle(kind="container", machine_id=self._id or self.name, label=self.label)
+
+    @property
+    def conditions(self) -> Conditions:
+        """What holds this machine, proved from inside when it started."""
+        if self._conditions is None:
+            raise MachineFailed(f"the machine {self.name} was not started")
+        return self._conditions
+
+    @property
+    def scratch(self) -> str:
+        """The writable folder inside the machine; gone with it."""
+        return plans.SCRATCH
+
+    def create(self, plan: plans.Plan) -> None:
+        """Create what the plan says, and ask from inside what holds it.
+
+        Raises:
+            MachineFailed: the engine refused, or the machine does not answer.
+        """
+        self._created = (("container", plan.name, plan.created_at),)
+        if plan.storage == "volume":
+            self._created = (*self._created, ("volume", plan.volume, plan.created_at))
+            engine.create_volume(plan.volume, plan.labels)
+        engine.create_container(plan)
+        self.look()
+
+    def look(self) -> None:
+        """Read back what the engine set, and ask the machine itself what it can reach.
+
+        Raises:
+            MachineFailed: it is not there, has ended, carries another drill's label, or does not answer.
+        """
+        seen = engine.look_up("container", self.name)
+        if seen is None or seen["Config"]["Labels"].get(plans.DRILL_LABEL) != self.label:
+            raise MachineFailed(f"the machine {self.name} is not there any more")
+        diagnosis.fail_if_ended(seen)
+        self._id, self.name = str(seen["Id"]), str(seen["Name"]).lstrip("/")
+        volumes = [mount["Name"] for mount in seen["Mounts"] if mount["Type"] == "volume"]
+        if not self._created:
+            made = plans.created_at(seen["Config"]["Labels"], otherwise=datetime.now(UTC))
+            self._created = (("container", self.name, made), *(("volume", name, made) for name in volumes))
+        self._conditions = Conditions(
+            sandbox="container",
+            isolation=self._isolation(),
+            mechanism="Docker: no network, read-only root, no capability, no new privileges, user 10001",
+            storage="volume" if volumes else "tmpfs",
+            limits=plans.limits(seen, engine.info()),
+            image=str(seen["Config"]["Image"]),
+            image_id=str(seen["Image"]),
+        )
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_seconds: float,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Completed:
+        """Run one command to its end; see `Machine.run`. `fed_bytes` includes what lies in the engine's pipes.
+
+        Raises:
+            MachineDiskFull, MachineOutOfMemory: a limit of the machine ended it, or a process in it.
+            MachineFailed, TimeoutError: as `Machine.run`.
+        """
+        done = self._execute(argv, timeout_seconds, stdin=stdin, stdout=stdout, environment=environment or {})
+        if done.exit_code != 0:
+            self._fail_if_broken()
+        return done
+
+    def start(self, argv: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
+        """Start a server; its output goes to ``server.log`` in `scratch`.
+
+        Raises:
+            MachineFailed: the program is not in the machine, or the engine did not start it.
+        """
+        if self.run((*_IS_THERE, argv[0]), timeout_seconds=_SHORT_SECONDS).exit_code != 0:
+            raise diagnosis.absent(argv[0])
+        exec_id, _ = engine.prepare(self.name, (*_KEEPING_OUTPUT, *argv), environment or {}, stdin=False)
+        engine.start_detached(exec_id)
+
+    def removals(self) -> tuple[Removal, ...]:
+        """Everything created for this machine; before its end, as still there."""
+        return self._removals or tuple(
+            Removal(kind=kind, name=name, created_at=at, removed_at=None, gone=False)
+            for kind, name, at in self._created
+        )
+
+    def destroy(self) -> None:
+        """Kill and remove all that was created, then look it up again; failures show as ``gone=False``."""
+        self._removals = tuple(
+            removed(kind, name, created_at=at, confirmed=bool(self._id)) for kind, name, at in self._created
+        )
+
+    def _execute(
+        self,
+        argv: Sequence[str],
+        timeout_seconds: float,
+        *,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        environment: Mapping[str, str],
+    ) -> Completed:
+        began = time.monotonic()
+        announced = (*streams.ANNOUNCED, *argv)
+        exec_id, version = engine.prepare(self.name, announced, environment, stdin=stdin is not None)
+        frames = streams.Frames(stdout=streams.Output(sink=stdout), stderr=streams.Output())
+        feed = streams.feed_of(stdin)
+        connection, early = streams.start(engine.socket_path(), version, exec_id)
+        with connection:
+            try:
+                frames.take(early)
+                streams.pump(connection, frames, feed, deadline=began + timeout_seconds)
+            except TimeoutError as error:
+                self._stop(streams.announced_pid(connection, frames))
+                raise TimeoutError(f"{argv[0]} did not end within {timeout_seconds:.0f} s") from error
+            except BaseException:
+                self._stop(streams.announced_pid(connection, frames))
+                raise
+        code = self._exit_code(exec_id)
+        if frames.announced == b"absent":
+            raise diagnosis.absent(argv[0])
+        return Completed(
+            exit_code=code,
+            stdout=bytes(frames.stdout.data),
+            stderr=bytes(frames.stderr.data),
+            cut=frames.stdout.cut or frames.stderr.cut,
+            fed_bytes=feed.fed_bytes if feed else 0,
+            seconds=time.monotonic() - began,
+        )
+
+    def _exit_code(self, exec_id: str) -> int:
+        try:
+            return engine.exit_code(exec_id)
+        except MachineFailed:
+            self._fail_if_broken()
+            raise
+
+    def _stop(self, pid: str) -> None:
+        """End a command and all it started in its session; a machine in which that fails is ended as a whole."""
+        with suppress(MachineFailed, TimeoutError):
+            if pid and self._execute((*_STOP, pid), _SHORT_SECONDS, environment={}).exit_code == 0:
+                return
+        with suppress(MachineFailed):
+            engine.remove("container", self.name)
+
+    def _fail_if_broken(self) -> None:
+        """Tell a command that failed from a machine that did: one that answers lives, an engine may learn it late."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            seen = engine.look_up("container", self.name)
+            if seen is None:
+                raise MachineFailed(f"the machine {self.name} is not there any more")
+            diagnosis.fail_if_ended(seen)
+            with suppress(MachineFailed, TimeoutError):
+                answer = self._execute(diagnosis.KILLS_QUESTION, _SHORT_SECONDS, environment={})
+                if answer.exit_code == 0:
+                    break
+            if time.monotonic() >= deadline:
+                raise MachineFailed(f"the machine {self.name} does not answer any more")
+            time.sleep(0.1)
+        if diagnosis.kills(answer.stdout):
+            raise diagnosis.out_of_memory(seen)
+
+    def _isolation(self) -> Isolation:
+        """Ask both lists of questions; the worse answer counts."""
+        host_socket = engine.socket_path()
+        shared = self._execute(proof.argv(host_socket), _SHORT_SECONDS, environment={})
+        more = self._execute(_MORE_QUESTIONS, _SHORT_SECONDS, environment={})
+        words = set(more.stdout.decode("ascii", "replace").split())
+        if not {"asked", "scratch"} <= words:
+            raise MachineFailed(f"{plans.SCRATCH} cannot be written to in the machine {self.name}")
+        isolation = proof.isolation(shared)
+        if isolation is Isolation.SEALED and words - {"asked", "scratch"}:
+            return Isolation.PARTIAL
+        return isolation
+
+
+def removed(kind: engine.Kind, name: str, *, created_at: datetime, confirmed: bool = True) -> Removal:
+    """Remove one thing and look it up until it is gone; never raises on the engine's account.
+
+    `confirmed` is false when its creation was not seen to end: the engine may then still be at it.
+    """
+    began = time.monotonic()
+    least = 0.0 if confirmed else _CREATION_SECONDS
+    while True:
+        gone = _gone(kind, name)
+        waited = time.monotonic() - began
+        if waited >= (least if gone else _SETTLE_SECONDS):
+            break
+        time.sleep(0.1)
+    at = datetime.now(UTC) if gone else None
+    return Removal(kind=kind, name=name, created_at=created_at, removed_at=at, gone=gone)
+
+
+def _gone(kind: engine.Kind, name: str) -> bool:
+    with suppress(MachineFailed):  # being removed already, or still in use: the look decides
+        engine.remove(kind, name)
+    try:
+        return engine.look_up(kind, name) is None
+    except MachineFailed:
+        return False

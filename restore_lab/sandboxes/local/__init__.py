@@ -1,0 +1,1 @@
+"""A disposable machine on this very host: processes held by bubblewrap, else by namespaces."""

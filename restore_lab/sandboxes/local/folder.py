@@ -1,0 +1,72 @@
+"""The folder of a local machine: where it lies, what it is labelled with, when it belongs to the dead, its removal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from restore_lab import process
+from restore_lab.evidence import Removal
+from restore_lab.sandboxes.base import Need
+from restore_lab.sandboxes.local.seal import Seal
+
+PREFIX = "restore-lab-"
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the machine's folder in it is made 0700 with an unguessable name
+DISK_FOLDER = Path("/var/tmp")  # noqa: S108 - as above
+#: What a machine takes beside the copy itself.
+DISK_MARGIN_BYTES = 512 * 1024 * 1024
+
+
+def fits_memory(backup_bytes: int) -> bool:
+    """Three times the dump in half of the memory that is free."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        room = shutil.disk_usage(MEMORY_FOLDER).free
+    except (OSError, StopIteration, ValueError):
+        return False
+    return 3 * backup_bytes + DISK_MARGIN_BYTES <= min(available // 2, room)
+
+
+def label_of(need: Need, seal: Seal, path: str) -> dict[str, object]:
+    """Give what the folder says of itself: whose it is, until when, and how commands in it are held."""
+    return {
+        "lab": need.lab_id,
+        "drill": need.drill_id,
+        "restore": need.restore_id,
+        "expires_at": need.expires_at.isoformat(),
+        "pid": os.getpid(),
+        "pid_started": process.started(os.getpid()),
+        "mechanism": seal.mechanism.value,
+        "uid": seal.uid,
+        "visible": list(seal.visible),
+        "memory_bytes": seal.memory_bytes,
+        "file_bytes": seal.file_bytes,
+        "path": path,
+    }
+
+
+def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
+    """Tell whether a folder is of this lab, and its drill is expired or its process gone."""
+    try:
+        label = json.loads((folder / "label.json").read_text("utf-8"))
+        expired = datetime.fromisoformat(label["expires_at"]) < now
+        alive = process.started(label["pid"]) == label["pid_started"] != ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return label["lab"] == lab_id and (expired or not alive)
+
+
+def remove_folder(folder: Path, *, found_at: datetime) -> Removal:
+    """Remove a folder and look it up again."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return Removal(
+        kind="folder",
+        name=folder.name,
+        created_at=found_at,
+        removed_at=datetime.now(UTC),
+        gone=not os.path.lexists(folder),
+    )

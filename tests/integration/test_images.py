@@ -1,0 +1,127 @@
+"""The images as they are on this host: what a dump may ask of them, and what they must not be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+import pytest
+
+from restore_lab import images, process
+from restore_lab.errors import MachineFailed
+from restore_lab.images import IMAGES, BuiltImage, Image
+
+pytestmark = pytest.mark.docker
+
+BY_NAME = [pytest.param(image, id=name) for name, image in IMAGES.items()]
+POSTGRESQL = [pytest.param(image, id=name) for name, image in IMAGES.items() if image.engine == "postgresql"]
+
+
+def _found(image: Image) -> BuiltImage:
+    try:
+        built, why = images.find(image), f"{image.tag} is not built: `restore-lab image build {image.name}`"
+    except MachineFailed as error:
+        built, why = None, error.message
+    if built is None and os.environ.get("CI") == "true":
+        pytest.fail(why)
+    if built is None:
+        pytest.skip(why)
+    return built
+
+
+def inside(built: BuiltImage, script: str) -> str:
+    command = ("docker", "run", "--rm", "--network", "none", built.tag, "sh", "-c", script)
+    done = process.run(command, timeout_seconds=60, environment=dict(os.environ))
+    assert done.exit_code == 0, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+def config(built: BuiltImage) -> dict[str, Any]:
+    command = ("docker", "image", "inspect", "--format", "{{json .Config}}", built.tag)
+    done = process.run(command, timeout_seconds=60, environment=dict(os.environ))
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("image", BY_NAME)
+def test_the_locales_of_french_dumps_are_there(image: Image) -> None:
+    locales = set(inside(_found(image), "locale -a").splitlines())
+
+    assert {"fr_FR.utf8", "fr_FR@euro", "fr_FR.iso88591", "en_US.utf8", "C.utf8"} <= locales | {"C.utf8"}
+
+
+@pytest.mark.parametrize("image", BY_NAME)
+def test_nothing_runs_as_root(image: Image) -> None:
+    built = _found(image)
+
+    assert inside(built, "id -u; id -un; stat -c '%u %a' /machine").splitlines() == ["10001", "restorelab", "10001 700"]
+    assert config(built)["User"] == "restorelab"
+    assert not config(built).get("Volumes")
+
+
+@pytest.mark.parametrize("image", BY_NAME)
+def test_the_image_says_what_is_in_it(image: Image) -> None:
+    built = _found(image)
+    listed = inside(built, f"cat {images.PACKAGES_FILE}") + "\n"
+
+    assert built.packages == tuple(sorted(listed.splitlines()))
+    assert built.suite == image.suite
+    assert built.base
+    labels = config(built)["Labels"]
+    assert labels[images.PACKAGES_LABEL] == hashlib.sha256(listed.encode()).hexdigest()
+    wanted = f"postgresql-{image.series}=" if image.engine == "postgresql" else "mariadb-server="
+    assert any(package.startswith(wanted) for package in built.packages)
+
+
+@pytest.mark.parametrize("image", BY_NAME)
+def test_the_server_is_of_its_series_and_on_the_path(image: Image) -> None:
+    program = "postgres" if image.engine == "postgresql" else "mariadbd"
+
+    assert image.series in inside(_found(image), f"{program} --version")
+
+
+@pytest.mark.parametrize("image", BY_NAME)
+def test_no_data_and_no_documentation_came_along(image: Image) -> None:
+    built = _found(image)
+
+    assert inside(built, "ls -A /var/lib/postgresql/*/main /var/lib/mysql 2>/dev/null; ls -A /var/lib/apt/lists") == ""
+    assert inside(built, "find /usr/share/man /usr/share/info -type f") == ""
+
+
+@pytest.mark.parametrize("image", POSTGRESQL)
+def test_postgresql_compares_by_icu_and_by_the_system(image: Image) -> None:
+    script = """
+        cd /tmp && initdb --no-sync -D data -U me -A trust >/dev/null && printf '%s\n' \
+          "SELECT count(*) > 100 FROM pg_collation WHERE collprovider = 'i';" \
+          "SELECT 'cote' < 'côte' COLLATE \\"fr-x-icu\\";" \
+          "SELECT 'é' < 'z' COLLATE \\"fr_FR.utf8\\";" \
+          "CREATE EXTENSION amcheck;" \
+          "CREATE EXTENSION unaccent;" \
+        | postgres --single -D data postgres 2>&1
+    """
+    said = inside(_found(image), script)
+
+    assert said.count('= "t"') == 3
+    assert "ERROR" not in said
+
+
+def test_an_image_of_the_same_recipe_is_not_built_again() -> None:
+    built = _found(IMAGES["postgresql:15"])
+    lines: list[str] = []
+
+    again = images.build(IMAGES["postgresql:15"], progress=lines.append)
+
+    assert (again, lines) == (built, [f"{built.tag} is built already"])
+
+
+def test_an_image_can_be_built_on_a_base_of_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    _found(IMAGES["postgresql:15"])
+    monkeypatch.setenv("PATH", "/nonexistent")
+    wrong = Image(engine="postgresql", series="15", suite="no-such-suite")
+
+    with pytest.raises(MachineFailed, match="no Debian no-such-suite to build on") as caught:
+        images.build(wrong, progress=lambda _line: None)
+
+    assert "--base" in caught.value.hint
