@@ -1,0 +1,1 @@
+"""PostgreSQL: archives and plain dumps into a throwaway cluster."""

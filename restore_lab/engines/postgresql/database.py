@@ -1,0 +1,191 @@
+"""A live PostgreSQL database on a throwaway machine: loaded, counted, checked, asked.
+
+Source: PostgreSQL manual, "psql", "Cursors", "amcheck", "Predefined Roles".
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, Row
+from restore_lab.engines.postgresql import catalogue
+from restore_lab.engines.postgresql.cluster import (
+    MARGIN_SECONDS,
+    PSQL_ASKS,
+    QUERY_CANCELLED,
+    TARGET,
+    Cluster,
+    parsed,
+    refusal,
+)
+from restore_lab.engines.postgresql.load import Loading
+from restore_lab.engines.postgresql.messages import Messages
+from restore_lab.engines.postgresql.settings import READING
+from restore_lab.engines.postgresql.wording import subject_of
+from restore_lab.errors import EngineFailed, QueryRefused
+from restore_lab.evidence import ObjectCount, TableCount
+from restore_lab.findings import Code, Problem, finding, reduce_message, safe_text
+from restore_lab.sandboxes.base import Completed
+
+#: `pg_read_all_data` and `verify_heapam` came with 14.
+_READS_ALL_SINCE: Final = 14
+#: program_limit_exceeded and query_canceled: appendix A of the manual.
+_TOO_MUCH: Final = "54000"
+#: Database, schema and table of 63 bytes each.
+_LONGEST_NAME: Final = 192
+_DATA_CORRUPTED: Final = "XX001"
+#: How psql ends when it could not connect, or was cut off.
+_NO_CONNECTION: Final = 2
+#: What one question of the operator's becomes; psql reads nothing inside dollar quotes.
+_OPEN: Final = """BEGIN READ ONLY;
+DO {outer}
+DECLARE answer refcursor := 'restore_lab_answer';
+BEGIN
+  OPEN answer NO SCROLL FOR EXECUTE {inner}
+{question}
+{inner};
+END {outer};
+FETCH FORWARD {most} FROM restore_lab_answer;
+"""
+
+
+@dataclass(kw_only=True, slots=True)
+class PostgresqlDatabase:
+    """A live cluster; `_fullest` is the database that is questioned."""
+
+    cluster: Cluster
+    server_version: str
+    load_timeout_seconds: float
+    question_timeout_seconds: float
+    _fullest: str | None = field(default=None)
+    _has_reader: bool = False
+
+    def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
+        """See `Database.load`; `plain` goes through psql, archives through pg_restore."""
+        loading = Loading(
+            cluster=self.cluster,
+            dump=dump,
+            server_version=self.server_version,
+            timeout_seconds=self.load_timeout_seconds,
+        )
+        load = loading.run(chunks)
+        if any(one.code is Code.SERVER_FAILED for one in load.findings):
+            return load
+        self._settle()
+        if (database := self._database()) != TARGET:
+            return replace(load, findings=(*load.findings, finding(Code.DATA_IN_ANOTHER_DATABASE, database=database)))
+        return load
+
+    def inventory(self) -> Inventory:
+        """See `Database.inventory`; tables of further databases are qualified by database and schema."""
+        main, limit = self._database(), self.question_timeout_seconds
+        tables: list[TableCount] = []
+        objects: dict[str, int] = {}
+        for database in self.cluster.databases():
+            prefix = "" if database == main else f"{database}."
+            for schema, table, count in self._rows(catalogue.ROWS_OF_TABLES, database, limit):
+                name = f"{prefix}{schema}.{table}" if prefix or schema != "public" else str(table)
+                tables.append(TableCount(name=safe_text(name, _LONGEST_NAME), rows=int(count or 0)))
+            for kind, number in self._rows(catalogue.OBJECTS, database, limit):
+                objects[str(kind)] = objects.get(str(kind), 0) + int(number or 0)
+        for kind, number in self._rows(catalogue.ROLES, main, limit):
+            objects[str(kind)] = int(number or 0)
+        counted = tuple(ObjectCount(kind=kind, count=number) for kind, number in objects.items())
+        return Inventory(tables=tuple(tables), objects=counted)
+
+    def integrity(self) -> Integrity:
+        """See `Database.integrity`: amcheck over every B-tree index, from 14 on over every table too."""
+        heaps_too = int(self.cluster.series) >= _READS_ALL_SINCE
+        limit = self.question_timeout_seconds
+        asked, problems = 0, list[Problem]()
+        for database in self.cluster.databases():
+            self._rows(catalogue.AMCHECK_COMES, database, limit)
+            ((count,),) = self._rows(catalogue.checked(heaps_too=heaps_too), database, limit)
+            asked += int(count or 0)
+            problems += self._damage(database, heaps_too=heaps_too)
+            self._rows(catalogue.AMCHECK_GOES, database, limit)
+        return Integrity(asked=asked, problems=tuple(problems))
+
+    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+        """See `Database.query`.
+
+        The question becomes a cursor, which only one statement that brings rows can be, in a read-only transaction of
+        `restore_lab_reader`, which logs in as itself: RESET ROLE leads nowhere. Source: PostgreSQL manual, "Cursors".
+        """
+        self._let_reader_in()
+        null, outer, inner = secrets.token_hex(16), _dollar_quote(), _dollar_quote()
+        script = _OPEN.format(outer=outer, inner=inner, question=sql, most=MOST_ROWS + 1)
+        settings = {"statement_timeout": str(max(1, int(timeout_seconds * 1000))), **READING}
+        done = self.cluster.machine.run(
+            (*PSQL_ASKS, "--set=ON_ERROR_STOP=1", f"--pset=null={null}", "--file=-"),
+            timeout_seconds=timeout_seconds + MARGIN_SECONDS,
+            stdin=(script.encode(),),
+            environment=self.cluster.environment(catalogue.READER, self._database(), settings),
+        )
+        if done.exit_code != 0:
+            raise _refused(done, timeout_seconds)
+        rows = parsed(done.stdout, null)
+        if done.cut or len(rows) > MOST_ROWS:
+            raise QueryRefused(_TOO_MUCH, "bytes" if done.cut else "rows")
+        return rows
+
+    def _rows(self, script: str, database: str, timeout_seconds: float) -> list[Row]:
+        return self.cluster.rows(script, database=database, timeout_seconds=timeout_seconds)
+
+    def _settle(self) -> None:
+        """After the load: nothing of it still runs, and no trigger of the dump meets whoever logs in."""
+        script = catalogue.END_CONNECTIONS
+        if self.cluster.has_login_triggers:
+            script += catalogue.SILENCE_EVENT_TRIGGERS
+        self.cluster.rows(script, database=self.cluster.anywhere())
+
+    def _database(self) -> str:
+        """Name the database with the most tables; the target when none has more."""
+        if self._fullest is None:
+            counts = {TARGET: 0}
+            for database in self.cluster.databases():
+                ((count,),) = self.cluster.rows(catalogue.COUNT_OF_TABLES, database=database)
+                counts[database] = int(count or 0)
+            fullest = max(counts.values(), default=0)
+            self._fullest = next(name for name, count in counts.items() if count == fullest)
+        return self._fullest
+
+    def _let_reader_in(self) -> None:
+        if not self._has_reader:
+            script = catalogue.reader(may_read_all=int(self.cluster.series) >= _READS_ALL_SINCE)
+            self.cluster.rows(script, database=self._database())
+            self._has_reader = True
+
+    def _damage(self, database: str, *, heaps_too: bool) -> list[Problem]:
+        """Run amcheck's script; an index in error is a message, damage in a table is a row with its name."""
+        messages = Messages()
+        done, rows = self.cluster.ask(
+            catalogue.integrity(heaps_too=heaps_too),
+            database=database,
+            timeout_seconds=self.question_timeout_seconds,
+        )
+        messages.take(done.stderr)
+        messages.close()
+        if done.exit_code != 0 or done.cut:
+            raise EngineFailed(f"amcheck did not come to its end ({done.exit_code})")
+        indexes = [(one.code, one.subject) for one in messages.problems()]
+        heaps = [(_DATA_CORRUPTED, name) for (name,) in rows if name]
+        return [reduce_message(b"", code=code, subject=subject) for code, subject in (*indexes, *heaps)]
+
+
+def _dollar_quote() -> str:
+    """Make a quote that no question can end. Source: PostgreSQL manual, "Dollar-Quoted String Constants"."""
+    return f"$restore_lab_{secrets.token_hex(16)}$"
+
+
+def _refused(done: Completed, timeout_seconds: float) -> Exception:
+    """Tell a refused question from a server that is gone and from one that took too long."""
+    if (code := refusal(done)) == QUERY_CANCELLED:
+        return TimeoutError(f"the question was not answered within {timeout_seconds:.0f} s")
+    if not code or done.exit_code == _NO_CONNECTION:
+        return EngineFailed(f"the server did not answer ({code or done.exit_code})")
+    first = done.stderr.decode("utf-8", "replace").partition(f"{code}: ")[2].partition("\n")[0]
+    return QueryRefused(code, safe_text(subject_of(code, first, done.stderr)))

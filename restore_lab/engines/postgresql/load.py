@@ -1,0 +1,226 @@
+"""Load a dump with PostgreSQL's own clients, unchanged bytes, and judge what they say.
+
+psql reads a plain dump as a practice would feed it, errors and all; pg_restore reads an archive from its standard
+input, one table after the other. Source: PostgreSQL manual, "SQL Dump", "psql", "pg_restore".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Final
+
+from restore_lab.engines.base import HEAD_BYTES, Dump, Load
+from restore_lab.engines.postgresql.catalogue import MADE_BY_US, READ_ONLY_DATABASES, SCHEMAS
+from restore_lab.engines.postgresql.cluster import ADMIN, PSQL, TARGET, Cluster
+from restore_lab.engines.postgresql.heads import series_of
+from restore_lab.engines.postgresql.meaning import Meaning, may_follow_from_absence
+from restore_lab.engines.postgresql.messages import Messages
+from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
+from restore_lab.evidence import ProblemCount
+from restore_lab.findings import Code, Finding, finding
+from restore_lab.process import Completed
+
+#: As pg_dump writes it, in plain dumps and in the contents of archives.
+_NO_ENCODING: Final = b"SET client_encoding = 'SQL_ASCII';"
+_END_MARKS: Final = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL database cluster dump complete")
+#: What is beyond says that a signal ended the client.
+_LARGEST_EXIT_CODE: Final = 128
+_MOST_ABSENCES: Final = 10
+_ABSENCES: Final = {
+    Meaning.EXTENSION_ABSENT: Code.EXTENSION_ABSENT,
+    Meaning.COLLATION_ABSENT: Code.COLLATION_ABSENT,
+}
+_MACHINE_FAULTS: Final = {
+    Meaning.SERVER_LOST: Code.SERVER_FAILED,
+    Meaning.NO_ROOM: Code.MACHINE_DISK_FULL,
+    Meaning.NO_MEMORY: Code.MACHINE_OUT_OF_MEMORY,
+}
+#: A statement names one missing role at a time.
+_MOST_ROUNDS: Final = 20
+_PSQL_LOADS: Final = (*PSQL, "--echo-errors", "--set=ON_ERROR_STOP=0", "--file=-")
+_PG_RESTORE_LOADS: Final = ("pg_restore", "--no-password", f"--dbname={TARGET}")
+
+
+@dataclass(kw_only=True, slots=True)
+class Loading:
+    """One load, from the first byte to the last finding."""
+
+    cluster: Cluster
+    dump: Dump
+    server_version: str
+    timeout_seconds: float
+    _messages: Messages = field(default_factory=Messages)
+    _setting: str = ""
+    #: Problems of the statements that named missing roles and failed again when the roles were there.
+    _left: tuple[ProblemCount, ...] = ()
+
+    def run(self, chunks: Iterable[bytes]) -> Load:
+        """Load, give again what named missing roles, judge.
+
+        Raises:
+            MachineFailed, EngineFailed, TimeoutError: as `Database.load`.
+        """
+        chunks = self._encoded(iter(chunks))
+        started = time.monotonic()
+        passing = Passing(is_tar=self.dump.format == "tar")
+        try:
+            done = self.cluster.load(
+                _PSQL_LOADS if self._is_plain else _PG_RESTORE_LOADS,
+                stdin=passing.through(chunks),
+                said=self._messages.take,
+                timeout_seconds=self.timeout_seconds,
+            )
+        except ArchiveCut:
+            done = None
+        self._messages.close()
+        if not self._messages.of(Meaning.SERVER_LOST):
+            self._replay()
+        seconds = time.monotonic() - started
+        return Load(
+            seconds=seconds,
+            problems=(*self._messages.problems(), *self._left),
+            findings=(
+                *self._of_end(done, passing),
+                *self._of_messages(),
+                *self._of_settings(),
+                *self._of_tail(passing),
+            ),
+        )
+
+    def _encoded(self, chunks: Iterator[bytes]) -> Iterable[bytes]:
+        """Look at the beginning for the one encoding that is not to be converted, and prepare for it."""
+        first = next(chunks, b"")
+        if _NO_ENCODING in first[:HEAD_BYTES]:
+            self.cluster.forgo_encoding()
+            self._setting = "ENCODING SQL_ASCII"
+        return chain((first,), chunks)
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.dump.format.startswith("plain")
+
+    def _replay(self) -> None:
+        """Make the roles that were named and missing, without login, and give the failed statements again."""
+        roles, waiting = self._messages.roles, self._messages.statements
+        made: set[str] = set()
+        for _ in range(_MOST_ROUNDS):
+            missing = [role for role in roles if role not in made]
+            if not missing or not waiting:
+                break
+            make_roles(self.cluster, missing)
+            made.update(missing)
+            waiting, self._left = self._give(waiting)
+
+    def _give(self, statements: list[str]) -> tuple[list[str], tuple[ProblemCount, ...]]:
+        """Give statements to each database in turn until one takes them; what none took, and why."""
+        problems: tuple[ProblemCount, ...] = ()
+        for database in self.cluster.databases():
+            schemas = [name or "" for (name,) in self.cluster.rows(SCHEMAS, database=database)]
+            if not schemas or not statements:
+                continue
+            # Dumps older than 2018 name no schema in a GRANT, but set the search path before it.
+            path = f"SET search_path = {', '.join(quoted(name) for name in schemas)};\n"
+            replies = Messages(keeps_every_statement=True)
+            self.cluster.load(
+                _PSQL_LOADS,
+                connection=(ADMIN, database),
+                stdin=(path.encode(), *(f"{statement.rstrip().rstrip(';')};\n".encode() for statement in statements)),
+                said=replies.take,
+                timeout_seconds=self.timeout_seconds,
+            )
+            replies.close()
+            self._messages.roles |= replies.roles
+            statements = replies.statements
+            problems = tuple(replace(problem, harmful=True, first_line=None) for problem in replies.problems())
+        return statements, problems
+
+    def _of_end(self, done: Completed | None, passing: Passing) -> Iterator[Finding]:
+        """Say how the client came to its end: at the end of the dump, or before."""
+        blocked = False
+        for meant, code in _MACHINE_FAULTS.items():
+            for problem in self._messages.of(meant)[:1]:
+                blocked = True
+                yield finding(code, reason=problem.code)
+        if done is None:
+            yield finding(Code.ARCHIVE_DAMAGED, layer=self.dump.format)
+        elif done.exit_code < 0 or done.exit_code > _LARGEST_EXIT_CODE:
+            yield finding(Code.SERVER_FAILED, reason=f"client {done.exit_code}")
+        elif not blocked:
+            yield from self._of_client_end(done, passing)
+
+    def _of_client_end(self, done: Completed, passing: Passing) -> Iterator[Finding]:
+        if not self._is_plain:
+            if done.exit_code != 0 and not self._messages.errors_ignored:
+                yield self._of_archive()
+        elif done.exit_code != 0 or not passing.ended or done.fed_bytes < passing.passed_bytes:
+            last = self._messages.of(Meaning.HARMFUL)[-1:]
+            if not self._image_lacks:
+                code, line = (last[0].code, last[0].first_line or 0) if last else (f"exit {done.exit_code}", 0)
+                yield finding(Code.LOAD_STOPPED, code=code, line=line)
+
+    def _of_archive(self) -> Finding:
+        """Tell an archive that pg_restore is too old for from one that is ruined: both are « unsupported version »."""
+        tool = self.dump.tool.removeprefix("pg_dump").strip()
+        newer = figures(series_of(tool)) > figures(self.cluster.series)
+        if self._messages.of(Meaning.CLIENT_LACKS) or (self._messages.of(Meaning.ARCHIVE_VERSION) and newer):
+            return finding(Code.ENGINE_NOT_MATCHED, used=self.server_version, wanted=tool or self.dump.series)
+        return finding(Code.ARCHIVE_DAMAGED, layer=self.dump.format)
+
+    @property
+    def _image_lacks(self) -> bool:
+        return bool(self._messages.of(Meaning.EXTENSION_ABSENT, Meaning.COLLATION_ABSENT))
+
+    def _of_messages(self) -> Iterator[Finding]:
+        for meant, code in _ABSENCES.items():
+            for problem in self._messages.of(meant)[:_MOST_ABSENCES]:
+                yield finding(code, name=problem.subject)
+        harmful = (*self._messages.of(Meaning.HARMFUL), *self._left)
+        if self._messages.forgot:
+            harmful += self._messages.of(Meaning.ROLE_ABSENT)
+        if self._image_lacks:
+            harmful = tuple(problem for problem in harmful if not may_follow_from_absence(problem.code))
+        if harmful:
+            count = sum(problem.count for problem in harmful)
+            yield finding(Code.LOAD_ERRORS, count=count, code=harmful[0].code, subject=harmful[0].subject)
+        if harmless := self._messages.of(Meaning.HARMLESS):
+            yield finding(Code.LOAD_ERRORS_HARMLESS, count=sum(problem.count for problem in harmless))
+        if roles := list(self._messages.roles):
+            yield finding(Code.ROLES_NOT_IN_BACKUP, count=len(roles), role=roles[0])
+
+    def _of_settings(self) -> Iterator[Finding]:
+        """Say what the load could not do without.
+
+        A plain dump may make its database read-only before it fills it; pg_dumpall sees to that itself.
+        """
+        if self._setting:
+            yield finding(Code.SETTING_NEEDED, setting=self._setting)
+        if self.dump.format != "plain" or self._messages.of(Meaning.SERVER_LOST):
+            return
+        read_only = self.cluster.rows(READ_ONLY_DATABASES, database=self.cluster.anywhere())
+        if read_only != [("0",)]:
+            yield finding(Code.SETTING_NEEDED, setting="default_transaction_read_only")
+
+    def _of_tail(self, passing: Passing) -> Iterator[Finding]:
+        if self._is_plain and self.dump.tool and passing.ended and not any(mark in passing.tail for mark in _END_MARKS):
+            yield finding(Code.END_MARK_ABSENT)
+
+
+def make_roles(cluster: Cluster, roles: Iterable[str]) -> None:
+    """Make roles without login, marked as ours so that no count takes them for the practice's."""
+    script = "".join(
+        f"CREATE ROLE {quoted(role)} NOLOGIN;\nCOMMENT ON ROLE {quoted(role)} IS '{MADE_BY_US}';\n" for role in roles
+    )
+    cluster.rows(script, database=cluster.anywhere())
+
+
+def quoted(identifier: str) -> str:
+    """Quote an identifier. Source: PostgreSQL manual, "Identifiers and Key Words"."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def figures(series: str) -> tuple[int, ...]:
+    """Give a series as figures that can be compared."""
+    return tuple(int(part) for part in series.split(".") if part)
