@@ -1,0 +1,1 @@
+"""MariaDB: dumps of MariaDB and MySQL into a throwaway MariaDB server."""

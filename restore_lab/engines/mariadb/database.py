@@ -1,0 +1,153 @@
+"""A restored MariaDB database: loaded, counted, checked, questioned; all through the server's own client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, Row
+from restore_lab.engines.mariadb import catalogue
+from restore_lab.engines.mariadb.catalogue import Table
+from restore_lab.engines.mariadb.load import Passage, Tally, judge
+from restore_lab.engines.mariadb.messages import Cause
+from restore_lab.engines.mariadb.server import DEFAULT_DATABASE, READER, LiveServer, refusal, refused_by
+from restore_lab.errors import EngineFailed, QueryRefused
+from restore_lab.evidence import ObjectCount, TableCount
+from restore_lab.findings import Code, Finding, finding, safe_text
+from restore_lab.sandboxes.base import Completed
+
+_CATALOGUE_SECONDS: Final = 600.0
+_GRACE_SECONDS: Final = 15.0
+#: ER_STATEMENT_TIMEOUT: max_statement_time passed.
+_STATEMENT_TIMEOUT: Final = "1969"
+#: What a dying server writes in its log when the machine has no more to give.
+_NO_MEMORY: Final = (b"ut of memory", b"Cannot allocate memory", b"bad_alloc", b"errno: 12 ")
+_NO_SPACE: Final = (b"No space left on device", b"File too large", b"errno: 28 ", b"errno: 27 ")
+
+
+@dataclass(kw_only=True, slots=True)
+class MariadbDatabase:
+    """Implements `Database` over a live server."""
+
+    server: LiveServer
+    server_version: str
+    load_timeout_seconds: float
+    check_timeout_seconds: float
+    _questioned: str | None = None
+
+    def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
+        """See `Database.load`: one client, `--force`, so that what can come back does and every error is seen."""
+        self._questioned = None
+        passage = Passage()
+        tally = Tally(word=passage.word)
+        done = self.server.feed(passage.through(chunks), tally.take, timeout_seconds=self.load_timeout_seconds)
+        if not self._still_ours():
+            return Load(seconds=done.seconds, problems=tally.problems(), findings=self._why_gone())
+        tables = self._tables()
+        named = frozenset(f"{table.database}.{table.name}" for table in tables)
+        findings = (*judge(tally, passage, dump, named), *self._landing(tables), *self._definers())
+        return Load(seconds=done.seconds, problems=tally.problems(), findings=findings)
+
+    def inventory(self) -> Inventory:
+        """See `Database.inventory`; tables outside the questioned database are named with theirs."""
+        tables = self._tables()
+        answer = self.server.ask(catalogue.counting(tables), timeout_seconds=self.check_timeout_seconds)
+        rows = catalogue.read_counts(answer)
+        counted = tuple(TableCount(name=name, rows=rows[str(position)]) for position, name in enumerate(_names(tables)))
+        objects = catalogue.read_counts(self.server.ask([catalogue.OBJECTS], timeout_seconds=_CATALOGUE_SECONDS))
+        return Inventory(
+            tables=counted,
+            objects=tuple(ObjectCount(kind=kind, count=count) for kind, count in objects.items()),
+        )
+
+    def integrity(self) -> Integrity:
+        """See `Database.integrity`: CHECK TABLE ... EXTENDED; it examines indexes this very server has just built."""
+        tables = self._tables()
+        answer = self.server.ask(catalogue.checking(tables), timeout_seconds=self.check_timeout_seconds)
+        asked, problems = catalogue.read_checks(answer, tables, _names(tables))
+        return Integrity(asked=asked, problems=problems)
+
+    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+        """See `Database.query`; binary columns come back as `0x` and hexadecimal digits.
+
+        Source: https://mariadb.com/kb/en/mariadb-command-line-client/ (`--xml`, `--binary-as-hex`).
+        """
+        if self._questioned is None:
+            self._questioned = catalogue.questioned(self._tables(), DEFAULT_DATABASE)
+        options = ("--xml", "--binary-as-hex", "--quick", f"--database={self._questioned}")
+        limits = (
+            "SET SESSION TRANSACTION READ ONLY;",
+            f"SET SESSION max_statement_time = {timeout_seconds:.3f}, sql_select_limit = {MOST_ROWS + 1};\n",
+        )
+        done = self.server.machine.run(
+            (*self.server.client(READER), *options),
+            timeout_seconds=timeout_seconds + _GRACE_SECONDS,
+            stdin=[" ".join(limits).encode(), sql.encode()],
+        )
+        _raise_refusal(done)
+        rows = catalogue.read_xml(done.stdout)
+        if rows is None:
+            raise QueryRefused("STATEMENTS")
+        if len(rows) > MOST_ROWS:
+            raise QueryRefused("ROWS")
+        return rows
+
+    def _tables(self) -> tuple[Table, ...]:
+        return catalogue.read_tables(self.server.ask([catalogue.TABLES], timeout_seconds=_CATALOGUE_SECONDS))
+
+    def _landing(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
+        database = catalogue.questioned(tables, DEFAULT_DATABASE)
+        if database == DEFAULT_DATABASE:
+            return ()
+        return (finding(Code.DATA_IN_ANOTHER_DATABASE, database=database),)
+
+    def _definers(self) -> tuple[Finding, ...]:
+        answer = self.server.ask([catalogue.DEFINERS_ABSENT], timeout_seconds=_CATALOGUE_SECONDS)
+        absent = tuple(catalogue.read_hex(line) for line in answer.splitlines())
+        return (finding(Code.ROLES_NOT_IN_BACKUP, count=len(absent), role=absent[0]),) if absent else ()
+
+    def _still_ours(self) -> bool:
+        """Make our accounts anew; False when the server is not there any more."""
+        if not self.server.alive():
+            return False
+        try:
+            self.server.renew_accounts()
+        except EngineFailed:
+            if self.server.alive():
+                raise
+            return False
+        return True
+
+    def _why_gone(self) -> tuple[Finding, ...]:
+        words = self.server.last_words()
+        if any(sign in words for sign in _NO_MEMORY):
+            return (finding(Code.MACHINE_OUT_OF_MEMORY, reason="server"),)
+        if any(sign in words for sign in _NO_SPACE):
+            return (finding(Code.MACHINE_DISK_FULL, reason="server"),)
+        raise EngineFailed(
+            "the database server died during the load",
+            hint="its memory limit is the usual reason; give the machine more",
+        )
+
+
+def _names(tables: Sequence[Table]) -> tuple[str, ...]:
+    """Name tables for people: the database only where it is not the questioned one."""
+    database = catalogue.questioned(tables, DEFAULT_DATABASE)
+    return tuple(
+        safe_text(table.name if table.database == database else f"{table.database}.{table.name}", 2 * 64 + 1)
+        for table in tables
+    )
+
+
+def _raise_refusal(done: Completed) -> None:
+    message = refused_by(done)
+    if message is None and done.exit_code == 0:
+        if done.cut:
+            raise QueryRefused("BYTES")
+        return
+    if message is None or message.cause is Cause.SERVER_GONE:
+        raise EngineFailed(f"the database server did not answer: {refusal(done)}")
+    if message.problem.code == _STATEMENT_TIMEOUT:
+        raise TimeoutError("the question took longer than it may")
+    raise QueryRefused(message.problem.code, message.problem.subject)

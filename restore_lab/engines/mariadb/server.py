@@ -1,0 +1,250 @@
+"""A MariaDB server of our own inside a machine: made, started, asked; with accounts that a dump cannot take from us.
+
+A dump may replace `mysql.*` or drop our accounts. So one client logs in before anything is loaded and stays, reading a
+FIFO: what privileges it has it keeps, and it makes the accounts anew after each load, with new passwords.
+Sources: https://mariadb.com/kb/en/mariadb-install-db/, https://mariadb.com/kb/en/server-system-variables/,
+https://mariadb.com/kb/en/account-management-sql-statements/.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from restore_lab.engines.mariadb.messages import Cause, Message, read_message
+from restore_lab.errors import EngineFailed
+from restore_lab.findings import safe_text
+from restore_lab.sandboxes.base import Completed, Machine
+
+#: Where a dump lands that names no database.
+DEFAULT_DATABASE: Final = "restored"
+ADMIN: Final = "restore_lab_admin"
+READER: Final = "restore_lab_reader"
+_PACKET_BYTES: Final = 1024**3
+_BUFFER_POOL_BYTES: Final = 128 * 1024 * 1024
+_START_SECONDS: Final = 120.0
+_REACH_SECONDS: Final = 60.0
+_WORK_SECONDS: Final = 30.0
+
+_FOLDERS = 'umask 077; cd "$1"; mkdir -p nothing work; [ -p orders ] || mkfifo orders'
+_WRITE = 'umask 077; exec cat >"$1"'
+_ORDER = 'exec cat 1<>"$1"'
+_KEEPER = 'exec "$@" <>"$0" >/dev/null 2>&1'
+_READY = r"""
+until "$@" 2>/dev/null; do
+  if grep -q -e '\[ERROR\] Aborting' -e 'Shutdown complete' -e ' got signal ' "$0" 2>/dev/null; then exit 3; fi
+  sleep 0.1
+done
+"""
+#: Only the client's messages: a result set of the dump's own can then not look like one.
+_MESSAGES_ONLY = 'exec "$@" 2>&1 >/dev/null'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the practice's server may have set otherwise; None is the server's own default."""
+
+    sql_mode: str | None
+    innodb_strict_mode: bool | None
+    lower_case_table_names: int | None
+    character_set_server: str
+
+    def options(self) -> tuple[str, ...]:
+        """Give them as options of `mariadbd`."""
+        chosen = [f"--character-set-server={self.character_set_server}"]
+        if self.sql_mode is not None:
+            chosen.append(f"--sql-mode={self.sql_mode}")
+        if self.innodb_strict_mode is not None:
+            chosen.append(f"--innodb-strict-mode={int(self.innodb_strict_mode)}")
+        if self.lower_case_table_names is not None:
+            chosen.append(f"--lower-case-table-names={self.lower_case_table_names}")
+        return tuple(chosen)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveServer:
+    """The server of one machine, reached through its socket by accounts whose passwords lie in the machine only."""
+
+    machine: Machine
+
+    def create(self, settings: Settings) -> None:
+        """Make an empty data directory, start the server, log the keeper in.
+
+        Raises:
+            EngineFailed: it did not come up within 120 s. MachineFailed: as `Machine.run`.
+        """
+        self._shell(_FOLDERS, self.machine.scratch)
+        accounts = self._new_accounts()
+        default = f"CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE};\n"
+        self._write("accounts.sql", accounts + default)
+        try:
+            made = self.machine.run(self._install_argv(), timeout_seconds=_START_SECONDS)
+        except TimeoutError as error:
+            raise EngineFailed(f"no empty data directory within {_START_SECONDS:.0f} s") from error
+        if made.exit_code != 0:
+            raise EngineFailed(f"mariadb-install-db failed (exit {made.exit_code})", hint="is the machine too small?")
+        self.machine.start((*self._server_argv(), *settings.options()))
+        self._reach(ADMIN, seconds=_START_SECONDS)
+        keeper = (*self.client(ADMIN), "--force")
+        self.machine.start(("/bin/sh", "-c", _KEEPER, self.path("orders"), *keeper))
+
+    def version(self) -> str:
+        """Ask for the version, e.g. `10.11.19-MariaDB`, without what the packager added.
+
+        Raises:
+            EngineFailed: no answer.
+        """
+        given = self.ask(["SELECT VERSION();"], timeout_seconds=_WORK_SECONDS).decode("utf-8", "replace").strip()
+        number, dash, rest = given.partition("-")
+        vendor = rest.partition("-")[0]
+        return safe_text(f"{number}{dash}{vendor}", 32)
+
+    def ask(self, sql: Iterable[str | bytes], *, timeout_seconds: float) -> bytes:
+        """Run statements of ours as administrator and give the client's tab-separated answer.
+
+        Raises:
+            EngineFailed: one of them was refused, or the answer is too long.
+        """
+        pieces = (piece.encode() if isinstance(piece, str) else piece for piece in sql)
+        done = self.machine.run(self.client(ADMIN), timeout_seconds=timeout_seconds, stdin=pieces)
+        if done.exit_code != 0 or done.cut:
+            raise EngineFailed(f"the server refused a question of ours: {refusal(done)}")
+        return done.stdout
+
+    def feed(
+        self, pieces: Iterable[bytes], messages: Callable[[bytes], object], *, timeout_seconds: float
+    ) -> Completed:
+        """Run a dump as administrator; what the client reports goes to `messages`, result sets nowhere."""
+        options = ("--force", f"--max-allowed-packet={_PACKET_BYTES}", f"--database={DEFAULT_DATABASE}")
+        argv = ("/bin/sh", "-c", _MESSAGES_ONLY, "load", *self.client(ADMIN), *options)
+        return self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=pieces, stdout=messages)
+
+    def alive(self) -> bool:
+        """Tell whether somebody still answers on the socket, whoever may log in."""
+        said = self.machine.run((*self.client(ADMIN), "--execute=SELECT 1"), timeout_seconds=_WORK_SECONDS)
+        message = refused_by(said)
+        return message is None or message.cause is not Cause.SERVER_GONE
+
+    def last_words(self) -> bytes:
+        """Give the end of the server's log; it may quote rows and goes no further than the caller."""
+        return self.machine.run(
+            ("tail", "-c", "65536", self.path("server-errors")), timeout_seconds=_WORK_SECONDS
+        ).stdout
+
+    def renew_accounts(self) -> None:
+        """Put the grant tables in force as a restart would, and make both our accounts anew in them.
+
+        Raises:
+            EngineFailed: the dump left system tables in which no account can be made.
+        """
+        self._shell(_ORDER, self.path("orders"), stdin=self._new_accounts())
+        try:
+            self._reach(READER, seconds=_REACH_SECONDS)
+        except EngineFailed as error:
+            raise EngineFailed(
+                "after the load no account can be made: the backup replaced the server's system tables",
+                hint="restore a dump of the practice's own databases, without `mysql`",
+            ) from error
+
+    def client(self, user: str) -> tuple[str, ...]:
+        """Give the command of a client that logs in as one of our two users and reads statements from stdin."""
+        return (
+            "mariadb",
+            f"--defaults-file={self.path(user)}",
+            "--batch",
+            "--skip-column-names",
+            "--default-character-set=utf8mb4",
+            "--local-infile=0",
+            "--skip-reconnect",
+            "--loose-skip-print-query-on-error",
+            "--loose-sandbox",
+        )
+
+    def path(self, name: str) -> str:
+        """Where a file of this server lies inside the machine."""
+        return f"{self.machine.scratch}/{name}"
+
+    def _new_accounts(self) -> str:
+        passwords = {user: secrets.token_hex(24) for user in (ADMIN, READER)}
+        for user, password in passwords.items():
+            self._write(user, f"[client]\nsocket={self.path('socket')}\nuser={user}\npassword={password}\n")
+        return "".join(
+            (
+                "SET GLOBAL event_scheduler = OFF;\n",
+                "FLUSH PRIVILEGES;\n",
+                f"DROP USER IF EXISTS {ADMIN}@localhost;\n",
+                f"GRANT ALL PRIVILEGES ON *.* TO {ADMIN}@localhost IDENTIFIED BY '{passwords[ADMIN]}'",
+                " WITH GRANT OPTION;\n",
+                f"DROP USER IF EXISTS {READER}@localhost;\n",
+                f"GRANT SELECT, SHOW VIEW ON *.* TO {READER}@localhost IDENTIFIED BY '{passwords[READER]}';\n",
+            )
+        )
+
+    def _reach(self, user: str, *, seconds: float) -> None:
+        probe = (*self.client(user), "--execute=SELECT 1")
+        argv = ("/bin/sh", "-c", _READY, self.path("server-errors"), *probe)
+        try:
+            done = self.machine.run(argv, timeout_seconds=seconds)
+        except TimeoutError as error:
+            raise EngineFailed(f"the database server did not answer within {seconds:.0f} s") from error
+        if done.exit_code != 0 or done.stdout.strip() != b"1":
+            raise EngineFailed(f"the database server did not come up (exit {done.exit_code})")
+
+    def _install_argv(self) -> tuple[str, ...]:
+        return (
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={self.path('database')}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--force",
+        )
+
+    def _server_argv(self) -> tuple[str, ...]:
+        return (
+            "mariadbd",
+            "--no-defaults",
+            f"--datadir={self.path('database')}",
+            f"--socket={self.path('socket')}",
+            f"--pid-file={self.path('pid')}",
+            f"--log-error={self.path('server-errors')}",
+            f"--init-file={self.path('accounts.sql')}",
+            f"--tmpdir={self.path('work')}",
+            f"--secure-file-priv={self.path('nothing')}",
+            "--skip-networking",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--local-infile=0",
+            "--event-scheduler=OFF",  # DISABLED would refuse to bring events back at all
+            f"--max-allowed-packet={_PACKET_BYTES}",
+            f"--innodb-buffer-pool-size={_BUFFER_POOL_BYTES}",
+            f"--loose-innodb-buffer-pool-size-max={_BUFFER_POOL_BYTES}",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--loose-innodb-doublewrite=0",
+            "--innodb-use-native-aio=0",
+            "--wait-timeout=2592000",
+        )
+
+    def _write(self, name: str, text: str) -> None:
+        self._shell(_WRITE, self.path(name), stdin=text)
+
+    def _shell(self, script: str, path: str, *, stdin: str = "") -> None:
+        argv = ("/bin/sh", "-c", script, "restore-lab", path)
+        done = self.machine.run(argv, timeout_seconds=_WORK_SECONDS, stdin=[stdin.encode()])
+        if done.exit_code != 0:
+            raise EngineFailed(f"the folder of the database server could not be prepared (exit {done.exit_code})")
+
+
+def refused_by(done: Completed) -> Message | None:
+    """Find the first error a client reported."""
+    messages = (read_message(line) for line in done.stderr.split(b"\n"))
+    return next((message for message in messages if message is not None), None)
+
+
+def refusal(done: Completed) -> str:
+    """Say in one word why a client ended: the error's number, else its exit code."""
+    message = refused_by(done)
+    return message.problem.code if message is not None else f"exit {done.exit_code}"
