@@ -10,16 +10,17 @@ import platform
 import secrets
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from restore_lab import __version__
-from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode
+from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode, SourceUnreachable
 from restore_lab.events import Entered, Event, Listener, Stage
 from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, Verdict
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts
+from restore_lab.journal import NAME as LOG_NAME
 from restore_lab.journal import Journal
 from restore_lab.lab import Lab
 from restore_lab.notebook import Notebook
@@ -28,6 +29,7 @@ from restore_lab.register import Checked, EntryType, Register
 from restore_lab.rehearsal import Rehearsal
 from restore_lab.scenario import Scenario
 from restore_lab.signature.keys import SigningKey, load_key
+from restore_lab.sources.base import ANY_POINT, choose
 from restore_lab.verdict import conclude, grade
 
 #: After a test that did not pass, the next one is due this soon.
@@ -70,17 +72,30 @@ def run(lab: Lab, scenario: Scenario, *, asked_for: str, listen: Listener) -> Ou
         RestoreLabError: the disk did not take the record.
     """
     key = open_key(lab)
+    _find(lab, scenario, asked_for)
     register = Register(folder=lab.reports, certificate=key.certificate)
     now = datetime.now(UTC)
     drill_id = f"{now:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
     drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, started_at=now)
     checked = _open(drill, register, key)
     rehearsed = rehearse(drill, register, checked, listen)
-    listen(Entered(stage=Stage.SEAL))
     with undisturbed(), register.locked():
+        listen(Entered(stage=Stage.SEAL))
         evidence = judge(drill, rehearsed, checked, previous_head=register.head)
         recorded = seal_and_close(lab, register, key, evidence)
     return Outcome(evidence=evidence, recorded=recorded, exit_code=exit_code(evidence, recorded))
+
+
+def _find(lab: Lab, scenario: Scenario, asked_for: str) -> None:
+    """Refuse a recovery point nobody has before anything is opened; what cannot be listed is the drill's to say."""
+    if asked_for in ANY_POINT:
+        return
+    for restore in scenario.settings.restore:
+        source = lab.place(restore.place).backup
+        now = datetime.now(UTC)
+        with suppress(SourceUnreachable):
+            if source is not None:
+                choose(source.candidates(now=now, zone=lab.settings.practice.zone), asked_for=asked_for, now=now)
 
 
 def open_key(lab: Lab) -> SigningKey:
@@ -99,7 +114,6 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
     with undisturbed(), register.locked():
         checked = register.verify()
         close_abandoned(register, checked, key)
-        drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
         opened = {
             "drill": drill.drill_id,
             "scenario": drill.scenario.name,
@@ -107,12 +121,14 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
             **identity(),
         }
         register.append(EntryType.OPENED, opened, key=key, at=drill.started_at)
+        # after the entry: a folder without one looks like a cut register
+        drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
     return checked
 
 
 def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listener) -> Rehearsed:
     """Carry out every restore of the scenario, one after the other; an interrupt ends the drill, not its record."""
-    journal = Journal(drill_folder(drill.lab.reports, drill.drill_id) / "drill.log")
+    journal = Journal(drill_folder(drill.lab.reports, drill.drill_id) / LOG_NAME)
     before = previous_counts(register, checked, drill.scenario.name)
 
     def hear(event: Event) -> None:

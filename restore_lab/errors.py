@@ -10,6 +10,8 @@
     │   ├── SourceUnreachable            3
     │   │   └── SourceNotPluggedIn       3  an empty mount point is not « no backup »
     │   ├── MachineFailed                3
+    │   │   ├── MachineDiskFull          3
+    │   │   └── MachineOutOfMemory       3
     │   └── EngineFailed                 3
     │       └── QueryRefused             3  one question the server did not answer
     ├── NotDelivered                     4  recorded, but not where it was to go
@@ -93,6 +95,14 @@ class SourceNotPluggedIn(SourceUnreachable):
 
 class MachineFailed(CouldNotFindOut):
     """No disposable machine, or one that broke while in use."""
+
+
+class MachineDiskFull(MachineFailed):
+    """The machine's disk, or its limit of it, is used up."""
+
+
+class MachineOutOfMemory(MachineFailed):
+    """The machine's memory limit was passed, and the kernel or we ended it."""
 
 
 class EngineFailed(CouldNotFindOut):

@@ -88,7 +88,7 @@ class RecoveryPointRecord:
     source: str
     point: str
     taken_at: datetime
-    dated_by: Literal["name", "mtime"]
+    dated_by: Literal["name", "name and mtime", "mtime"]
     size_bytes: int
     candidates: int
     asked_for: str = "latest"

@@ -58,7 +58,8 @@ def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tu
 
     The caller holds the register's lock.
     """
-    dead = [entry for entry in checked.unanswered if not _alive(entry)]
+    intact = not checked.chains or not checked.chains[-1].faults  # what a broken segment closed cannot be read
+    dead = [entry for entry in checked.unanswered if intact and not _alive(entry)]
     for entry in dead:
         fields = {
             "drill": entry.fields.get("drill"),

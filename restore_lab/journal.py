@@ -6,12 +6,25 @@ import json
 import os
 import traceback
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from restore_lab.events import BytesRead, Event
 
+NAME = "drill.log"
 _OURS = str(Path(__file__).parent)
+
+
+#: How long a log is kept; the evidence stays.
+KEPT_FOR = timedelta(days=400)
+
+
+def prune(reports: Path, *, now: datetime) -> int:
+    """Delete the logs that are older than `KEPT_FOR`, and say how many."""
+    old = [path for path in reports.glob(f"*/*/{NAME}") if path.stat().st_mtime < (now - KEPT_FOR).timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 @dataclass(frozen=True, slots=True)

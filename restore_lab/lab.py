@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from restore_lab.errors import ConfigurationError
 from restore_lab.evidence import People
 from restore_lab.opening import Days
+from restore_lab.sandboxes.base import Sandbox
+from restore_lab.sandboxes.local.driver import Local
 from restore_lab.settings import STRICT, LabPath, OneOf, Secret, read_toml
 from restore_lab.sources import SOURCES
 from restore_lab.sources.base import Source
@@ -93,6 +95,12 @@ class Host:
 
     role: Literal["contractor", "practice", "test node", "production"] = "contractor"
     owner: str = ""
+
+    def refuses(self, sandbox: Sandbox) -> str | None:
+        """Say why this host may not lend that kind of machine, or None when it may."""
+        if self.role == "production" and isinstance(sandbox, Local):
+            return "local: refused, this host is in production (`role` in lab.toml)"
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

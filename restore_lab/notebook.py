@@ -24,8 +24,9 @@ class Notebook:
 
     def enter(self, stage: Stage, about: str = "") -> None:
         """Begin a stage, with its time."""
+        if stage is not self.stage or not self.record.timeline:
+            self.keep(timeline=(*self.record.timeline, Moment(name=stage.value, at=datetime.now(UTC))))
         self.stage = stage
-        self.keep(timeline=(*self.record.timeline, Moment(name=stage.value, at=datetime.now(UTC))))
         self.listen(Entered(stage=stage, about=about))
 
     def keep(self, **seen: Any) -> None:  # noqa: ANN401 - fields of RestoreRecord, checked by `replace`

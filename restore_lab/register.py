@@ -79,9 +79,8 @@ def read_chain(data: bytes, *, public_key: ec.EllipticCurvePublicKey, previous: 
     `previous` is what the first entry must name. Reading stops at the first fault: what stands after it proves nothing.
     """
     entries: list[Entry] = []
-    if not data.endswith(b"\n"):
-        return _broken(entries, previous, "the last line was not written to its end" if data else "is empty")
-    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
+    *lines, rest = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
         try:
             entry = _entry(line, public_key)
         except SealBroken as error:
@@ -92,6 +91,8 @@ def read_chain(data: bytes, *, public_key: ec.EllipticCurvePublicKey, previous: 
             return _broken(entries, previous, "line 1: does not declare the key that signs")
         entries.append(entry)
         previous = entry.head
+    if rest or not lines:
+        return _broken(entries, previous, "the last line was not written to its end" if rest else "is empty")
     return Chain(entries=tuple(entries), faults=(), head=previous)
 
 
@@ -168,6 +169,7 @@ class Register:
         faults = [
             f"{path.name}: {fault}" for path, chain in zip(segments, chains, strict=True) for fault in chain.faults
         ]
+        faults += [f"{path.name}: begins after a break in the one before it" for path in segments[1:]]
         if self._end_missing(chains):
             faults.append("the end is missing: the head kept beside the register is not in it")
         if known_head is not None and known_head not in _heads(chains):
@@ -214,7 +216,8 @@ class Register:
             return self.folder / "register.jsonl", 1, GENESIS
         if chains[-1].faults or self._end_missing(chains):
             broken = hashlib.sha256(segments[-1].read_bytes()).hexdigest()
-            return self.folder / f"register.{len(segments) + 1}.jsonl", 1, broken
+            last = int((_SEGMENT.fullmatch(segments[-1].name) or [0, 1])[1] or 1)
+            return self.folder / f"register.{last + 1}.jsonl", 1, broken
         return segments[-1], len(chains[-1].entries) + 1, chains[-1].head
 
     def _write(self, path: Path, body: Mapping[str, Any], key: SigningKey) -> str:
@@ -250,7 +253,7 @@ class Register:
         try:
             beside = (self.folder / "register.head").read_text("ascii").strip()
         except FileNotFoundError:
-            return bool(chains)
+            return len(_heads(chains)) > 2  # a crash within the very first append leaves one entry and no head
         return beside not in _heads(chains)
 
     def _misfiled(self, entries: tuple[Entry, ...]) -> Iterator[str]:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from restore_lab.checks.base import Check, Previous, Restored
+from restore_lab.checks.base import Previous, Restored
 from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Inventory
 from restore_lab.errors import (
     CouldNotFindOut,
     EngineFailed,
-    MachineFailed,
-    QueryRefused,
+    MachineDiskFull,
+    MachineOutOfMemory,
     SourceNotPluggedIn,
     SourceUnreachable,
 )
 from restore_lab.events import BytesRead, Stage
 from restore_lab.evidence import (
-    CheckRecord,
     DumpRecord,
     Isolation,
     RecoveryPointRecord,
@@ -29,6 +28,7 @@ from restore_lab.evidence import (
 from restore_lab.findings import Code
 from restore_lab.lab import Lab, Place
 from restore_lab.notebook import Notebook
+from restore_lab.questioning import ask_all
 from restore_lab.sandboxes.base import Machine, Need, Sandbox, Server
 from restore_lab.scenario import Restore
 from restore_lab.sources.base import RecoveryPoint, Source, choose
@@ -43,6 +43,15 @@ _LEAST_EXPANDED_BYTES = 1024**3
 _USUAL_EXPANSION = 8
 #: A machine older than this belongs to a dead drill.
 _MACHINE_LIFE = timedelta(hours=12)
+
+
+#: Which finding a broken tool is; the first that fits.
+_BROKEN_TOOLS: tuple[tuple[type[Exception], Code], ...] = (
+    (EngineFailed, Code.SERVER_FAILED),
+    (MachineOutOfMemory, Code.MACHINE_OUT_OF_MEMORY),
+    (MachineDiskFull, Code.MACHINE_DISK_FULL),
+    (Exception, Code.MACHINE_FAILED),
+)
 
 
 class StopRestore(Exception):  # not an error: the rest of this restore has no object any more
@@ -60,6 +69,7 @@ class Rehearsal:
     previous: Previous | None
     notes: Notebook
     own_series: bool = True
+    refused: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Restore and question; never raises, whatever breaks becomes a finding."""
@@ -71,18 +81,20 @@ class Rehearsal:
             self.notes.note(Code.INTERRUPTED, stage=self.notes.stage.value)
         except UnpackFault as fault:
             self.notes.note(fault.code, layer=fault.layer)
-        except SourceNotPluggedIn:
-            self.notes.note(Code.SOURCE_NOT_PLUGGED_IN, source=self.notes.record.place)
-        except SourceUnreachable as error:
-            self.notes.broken(error, Code.SOURCE_UNREADABLE, source=self.notes.record.place)
-        except TimeoutError as error:
-            self.notes.broken(error, Code.LOAD_TIMED_OUT if self.notes.stage is Stage.LOAD else Code.MACHINE_FAILED)
-        except EngineFailed as error:
-            self.notes.broken(error, Code.SERVER_FAILED, reason=error.message)
-        except MachineFailed as error:
-            self.notes.broken(error, Code.MACHINE_FAILED, reason=error.message)
+        except (CouldNotFindOut, TimeoutError) as error:
+            self._could_not_find_out(error)
         except Exception as error:  # noqa: BLE001 - a bug of ours must leave evidence like anything else
             self.notes.broken(error, Code.TOOL_BROKEN, reason=type(error).__name__)
+
+    def _could_not_find_out(self, error: CouldNotFindOut | TimeoutError) -> None:
+        if isinstance(error, SourceUnreachable):
+            code = Code.SOURCE_NOT_PLUGGED_IN if isinstance(error, SourceNotPluggedIn) else Code.SOURCE_UNREADABLE
+            self.notes.broken(error, code, source=self.notes.record.place)
+        elif isinstance(error, TimeoutError) and self.notes.stage is Stage.LOAD:
+            self.notes.broken(error, Code.LOAD_TIMED_OUT)
+        else:
+            code = next(code for kind, code in _BROKEN_TOOLS if isinstance(error, kind))
+            self.notes.broken(error, code, reason=str(error))
 
     def _restore(self) -> None:
         place = self.lab.place(self.restore.place)
@@ -96,7 +108,7 @@ class Rehearsal:
             measured = Measured(stream, lambda done: self.notes.listen(BytesRead(done_bytes=done, of_bytes=size)))
             try:
                 self._restore_from(measured, point, started=started)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SourceUnreachable):  # what was read is not the whole: no digest
                 self.notes.keep(read_bytes=measured.read_bytes)
                 raise
             except Exception:
@@ -111,8 +123,9 @@ class Rehearsal:
             self.notes.note(Code.BACKUP_CHANGED_WHILE_READ, point=point.point_id)
 
     def _choose(self, place: Place, source: Source) -> RecoveryPoint:
-        now = datetime.now(UTC)
-        listed = source.candidates(now=now, zone=self.lab.settings.practice.zone)
+        zone = self.lab.settings.practice.zone
+        now = datetime.now(zone)
+        listed = source.candidates(now=now, zone=zone)
         choice = choose(listed, asked_for=self.asked_for, now=now)
         self.notes.note_all(choice.findings)
         if choice.point is None:
@@ -133,7 +146,7 @@ class Rehearsal:
         age = now - point.taken_at
         limit = timedelta(days=place.backup_every_days * _LATE_AFTER_INTERVALS)
         if self.asked_for == "latest" and age > limit:
-            taken = point.taken_at.date().isoformat()
+            taken = point.taken_at.astimezone(zone).date().isoformat()
             self.notes.note(Code.BACKUP_OVERDUE, taken=taken, limit_days=round(limit.days), age_days=age.days)
         return point
 
@@ -158,7 +171,8 @@ class Rehearsal:
         with self._machine(sandbox, need) as machine:
             database = self._start(engine, machine, server, dump)
             self._load(database, dump, peeled, started=started)
-            self._question(
+            ask_all(
+                self.restore.check,
                 Restored(
                     machine=machine,
                     server=server,
@@ -169,7 +183,8 @@ class Rehearsal:
                     now=datetime.now(UTC),
                     days=self.lab.settings.practice.days,
                     previous=self.previous,
-                )
+                ),
+                self.notes,
             )
 
     def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
@@ -192,9 +207,11 @@ class Rehearsal:
     def _machine_for(self, engine: Engine, dump: Dump) -> tuple[Sandbox, Server]:
         """Prefer the dump's own series on any kind of machine to another series on the preferred kind."""
         reasons: list[str] = []
+        self.refused = reasons
+        host = self.lab.settings.host
         for server in engine.servers(dump):
             for sandbox in self.restore.sandboxes:
-                lack = sandbox.lacks(server)
+                lack = host.refuses(sandbox) or sandbox.lacks(server)
                 if lack is None:
                     return sandbox, server
                 reasons.append(lack)
@@ -217,7 +234,7 @@ class Rehearsal:
                     self.notes.note(Code.COPY_NOT_SHOWN_GONE, kind=left.kind, name=left.name)
 
     def _look_at(self, machine: Machine) -> None:
-        held = machine.conditions
+        held = replace(machine.conditions, chosen_because="; ".join(dict.fromkeys(self.refused)) or "first choice")
         self.notes.keep(conditions=held)
         if held.isolation is not Isolation.SEALED:
             partial = held.isolation is Isolation.PARTIAL
@@ -249,46 +266,6 @@ class Rehearsal:
     def _count(self, database: Database) -> Inventory:
         self.notes.enter(Stage.COUNT)
         inventory = database.inventory()
-        self.notes.keep(tables=inventory.tables, objects=inventory.objects)
+        objects = tuple(one for one in inventory.objects if one.count)
+        self.notes.keep(tables=inventory.tables, objects=objects)
         return inventory
-
-    def _question(self, restored: Restored) -> None:
-        for check in self.restore.check:
-            self.notes.enter(Stage.ASK, about=check.title)
-            self._ask(check, restored)
-        if not any(check.proves_data for check in self.restore.check):
-            self.notes.note(Code.NOTHING_ASKED)
-
-    def _ask(self, check: Check, restored: Restored) -> None:
-        started, asked, answered = monotonic(), 0, True
-        try:
-            answer = check.ask(restored)
-            asked = answer.asked
-            self.notes.note_all(replace(one, check=check.title) for one in answer.findings)
-            if answer.newest_entry_at is not None:
-                self._keep_newest(answer.newest_entry_at, restored)
-        except TimeoutError as error:
-            answered = False
-            self.notes.broken(error, Code.CHECK_TIMED_OUT, name=check.title)
-        except QueryRefused as refused:
-            answered = False
-            self.notes.broken(refused, Code.SQL_QUESTION_REFUSED, name=check.title, code=refused.code)
-        except (CouldNotFindOut, OSError) as error:
-            answered = False
-            self.notes.broken(error, Code.CHECK_BROKEN, name=check.title)
-        seen = CheckRecord(
-            name=check.title,
-            kind=check.kind,
-            answered=answered,
-            asked=asked,
-            seconds=round(monotonic() - started, 3),
-            on_test_machine_only=check.kind == "integrity",
-        )
-        self.notes.keep(checks=(*self.notes.record.checks, seen))
-
-    def _keep_newest(self, newest: datetime, restored: Restored) -> None:
-        self.notes.keep(
-            newest_entry_at=newest,
-            data_age_at_backup_seconds=round((restored.taken_at - newest).total_seconds()),
-            data_age_at_drill_seconds=round((restored.now - newest).total_seconds()),
-        )

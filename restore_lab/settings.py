@@ -127,7 +127,8 @@ def _described(text: str, fault: ErrorDetails) -> str:
             keys.append(part)
         elif fault["type"] == "missing" and part == fault["loc"][-1]:
             keys.append(part)
-    value = "" if fault["type"] == "missing" or isinstance(data, dict | list) else f" = {data!r}"
+    hidden = fault["type"] in {"missing", "dataclass_type"}  # where a table belongs, a text may be a secret
+    value = "" if hidden or isinstance(data, dict | list) else f" = {data!r}"
     return f":{line_of(text, keys)}: {_dotted(keys)}{value}: {_sentence(fault)}"
 
 

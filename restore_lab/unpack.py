@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, ClassVar, Protocol, Self
 
 from restore_lab.errors import RestoreLabError
 from restore_lab.findings import Code
@@ -25,6 +25,8 @@ PIECE_BYTES = 1024 * 1024
 #: A dump inside more layers than this is not a backup anybody made.
 MOST_LAYERS = 5
 _XZ_MEMORY_BYTES = 128 * 1024 * 1024
+#: What a Mac adds to a zip, and the names and attributes in a tar, are small; more of it is a bomb.
+_MOST_BESIDE_BYTES = 16 * 1024 * 1024
 _TAR_MAGIC_AT = 257
 _PG_DUMP_TAR_MEMBER = b"toc.dat\0"
 
@@ -114,7 +116,8 @@ def _bounded(pieces: Iterator[bytes], most_bytes: int, layer: str) -> Iterator[b
         total += len(piece)
         if total > most_bytes:
             raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"the {layer} layer expands beyond {most_bytes} bytes")
-        yield piece
+        if piece:  # an empty piece would be the end to the layer within
+            yield piece
 
 
 class _Decompressor(Protocol):
@@ -202,12 +205,29 @@ class _Reader(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         return self.take(PIECE_BYTES if size < 0 else size)
 
+    def look(self, size: int) -> bytes:
+        self._held = self.take(size) + self._held
+        return self._held[:size]
+
+
+class _Member(tarfile.TarInfo):
+    """A tar header; names and attributes that would fill the memory are refused before they are read."""
+
+    _BESIDE: ClassVar = frozenset(b"xgXLK")
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type[0] in cls._BESIDE and member.size > _MOST_BESIDE_BYTES:
+            raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "tar", "a name or an attribute in the tar is too large")
+        return member
+
 
 def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give the one regular file of a tar; a Mac's `._` companions and folders do not count."""
     found = False
     try:
-        with tarfile.open(fileobj=_Reader(pieces), mode="r|") as archive:
+        with tarfile.open(fileobj=_Reader(pieces), mode="r|", tarinfo=_Member) as archive:
             for member in archive:
                 if not member.isreg() or member.name.rpartition("/")[2].startswith("._"):
                     continue
@@ -217,24 +237,31 @@ def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 content = archive.extractfile(member)
                 while content is not None and (piece := content.read(PIECE_BYTES)):
                     yield piece
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, "tar", "the tar layer is damaged") from error
+    for _ in pieces:  # the layer around is only known to be whole at its end
+        pass
     if not found:
         raise UnpackFault(Code.BACKUP_EMPTY, "tar", "the tar holds no file")
 
 
 _ZIP_LOCAL = b"PK\x03\x04"
 _ZIP_DIRECTORY = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
+#: What follows a member; after the eight bytes of its sizes, or the sixteen of zip64 (APPNOTE 4.3.9.2).
+_ZIP_NEXT = (_ZIP_LOCAL, *_ZIP_DIRECTORY)
+_ZIP64_EXTRA = 1
+_ZIP64_SIZE = 0xFFFFFFFF
 
 
 def _unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give the one file of a zip read forwards, by its local header; folders and `__MACOSX` do not count."""
     reader = _Reader(pieces)
     found = False
+    beside_bytes = 0
     while (signature := reader.take(4)) == _ZIP_LOCAL:
         _, flags, method, _, _, crc, packed, _, name_size, extra_size = struct.unpack("<5H3I2H", _exactly(reader, 26))
         name = _exactly(reader, name_size)
-        _exactly(reader, extra_size)
+        packed = _packed_size(packed, _exactly(reader, extra_size))
         if flags & 1:
             raise UnpackFault(Code.ARCHIVE_ENCRYPTED, "zip", "the zip is encrypted")
         wanted = not (name.endswith(b"/") or name.startswith(b"__MACOSX/"))
@@ -245,12 +272,26 @@ def _unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in content:
             if wanted:
                 yield piece
+                continue
+            beside_bytes += len(piece)
+            if beside_bytes > _MOST_BESIDE_BYTES:
+                raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "zip", "what lies beside the file in the zip is too large")
     if signature not in _ZIP_DIRECTORY:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its directory")
     for _ in pieces:
         pass
     if not found:
         raise UnpackFault(Code.BACKUP_EMPTY, "zip", "the zip holds no file")
+
+
+def _packed_size(packed: int, extra: bytes) -> int:
+    """Give the packed size, from the zip64 extra field when the header has no room for it (APPNOTE 4.5.3)."""
+    while packed == _ZIP64_SIZE and len(extra) >= 4:
+        kind, size = struct.unpack_from("<2H", extra)
+        if kind == _ZIP64_EXTRA and len(extra) >= 20:
+            return int(struct.unpack_from("<Q", extra, 12)[0])
+        extra = extra[4 + size :]
+    return packed
 
 
 def _zip_member(reader: _Reader, *, method: int, packed: int, described: bool, crc: int) -> Iterator[bytes]:
@@ -261,7 +302,7 @@ def _zip_member(reader: _Reader, *, method: int, packed: int, described: bool, c
     if described:
         first = _exactly(reader, 4)
         crc = struct.unpack("<I", _exactly(reader, 4) if first == b"PK\x07\x08" else first)[0]
-        _exactly(reader, 8)
+        _exactly(reader, 8 if reader.look(12)[8:] in _ZIP_NEXT else 16)
     if seen != crc:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip's checksum does not match its content")
 

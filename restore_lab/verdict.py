@@ -1,7 +1,8 @@
 """The table of verdicts, and what follows from it. `docs/verdicts.md` is the same table for people; a test reads both.
 
-Two columns: the weight of a finding on a server of the dump's own vendor and major series, and on another one that had
-harmful errors while loading; there, what is missing may be the server's fault, so it can only be inconclusive.
+Two columns: the weight of a finding on a server of the dump's own vendor and major series, and where what is missing
+may be the server's fault: one of another series that had harmful errors while loading, or one that lacked a collation,
+an extension, memory or disk.
 """
 
 from __future__ import annotations
@@ -86,13 +87,20 @@ TABLE: dict[Code, tuple[Severity, Severity]] = {
 }
 
 _HARMFUL_LOAD = frozenset({Code.LOAD_ERRORS, Code.LOAD_STOPPED})
+#: What the machine lacked: what is missing then may be missing because of it.
+_LACKING = frozenset({Code.COLLATION_ABSENT, Code.EXTENSION_ABSENT, Code.MACHINE_OUT_OF_MEMORY, Code.MACHINE_DISK_FULL})
 
 
 def grade(findings: Iterable[Finding], *, own_series: bool) -> tuple[GradedFinding, ...]:
     """Weigh the findings of one restore (or of the drill as a whole) by the table, heaviest first."""
     found = tuple(findings)
-    doubtful = not own_series and any(one.code in _HARMFUL_LOAD for one in found)
-    graded = [GradedFinding(finding=one, severity=TABLE[one.code][doubtful]) for one in found]
+    codes = {one.code for one in found}
+    foreign = not own_series and bool(codes & _HARMFUL_LOAD)
+    doubtful = foreign or bool(codes & _LACKING)
+    graded = [
+        GradedFinding(finding=one, severity=TABLE[one.code][foreign if one.code in _HARMFUL_LOAD else doubtful])
+        for one in found
+    ]
     return tuple(sorted(graded, key=lambda one: list(Severity).index(one.severity), reverse=True))
 
 

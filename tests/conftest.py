@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from fakes import FAKE_HEAD, FakeSource, Stand
 
 from restore_lab.evidence import (
     CheckRecord,
@@ -30,6 +33,7 @@ from restore_lab.evidence import (
 )
 from restore_lab.findings import Code, Finding, Severity, finding
 from restore_lab.report.pdf import Seal
+from restore_lab.signature.keys import SigningKey, create_key
 
 STARTED = datetime(2026, 11, 10, 8, 30, tzinfo=UTC)
 TAKEN = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
@@ -275,3 +279,19 @@ def seal() -> Seal:
 @pytest.fixture
 def attachments() -> dict[str, bytes]:
     return {"evidence.json": b'{"a":"\xc3\xa9"}', "evidence.dsse.json": b'{"payload":"e30="}\n'}
+
+
+@pytest.fixture(scope="session")
+def made_key(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SigningKey]:
+    """A key made once, and the folder it lies in; copy it, do not change it."""
+    folder = tmp_path_factory.mktemp("made") / "keys"
+    return folder, create_key(folder, holder="Prestataire d'essai", now=datetime.now(UTC))
+
+
+@pytest.fixture
+def stand(tmp_path: Path, made_key: tuple[Path, SigningKey]) -> Stand:
+    """A lab on fakes with one good backup, taken two hours ago."""
+    shutil.copytree(made_key[0], tmp_path / "keys")
+    taken_at = datetime.now(UTC) - timedelta(hours=2)
+    source = FakeSource(backups={"fake_1.dump": (taken_at, FAKE_HEAD + b"row\n" * 50_000)})
+    return Stand(root=tmp_path, source=source)

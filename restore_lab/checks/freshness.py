@@ -80,6 +80,6 @@ def _moment(value: str | None, days: Days) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=days.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):  # 0001-01-01 and 9999-12-31 stand for « none » in some software
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=days.zone)).astimezone(UTC)

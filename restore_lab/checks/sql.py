@@ -81,15 +81,16 @@ class Sql:
 
 def _number(value: str | float | None) -> Decimal | None:
     try:
-        return None if value is None else Decimal(str(value).strip())
+        number = Decimal("NaN" if value is None else str(value).strip())
     except InvalidOperation:
         return None
+    return None if number.is_nan() else number
 
 
 def _newer(value: str, limit: datetime, restored: Restored) -> bool:
     try:
         moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=restored.days.zone)
+        return limit <= aware.astimezone(UTC) <= restored.now
+    except (ValueError, OverflowError):
         return False
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=restored.days.zone)
-    return limit <= aware.astimezone(UTC) <= restored.now

@@ -97,7 +97,7 @@ def main() -> None:
         click.echo("restore-lab: runs on Linux only; backups from elsewhere are welcome", err=True)
         sys.exit(ExitCode.USAGE)
     try:
-        code = group.main(standalone_mode=False)
+        code = group.main(prog_name="restore-lab", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.PASSED)
     except click.ClickException as error:
         error.show()

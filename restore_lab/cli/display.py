@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
-from rich.table import Table
 
 from restore_lab.drill import Outcome
 from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
@@ -67,11 +67,9 @@ def summarise(outcome: Outcome) -> None:
     evidence = outcome.evidence
     verdict = evidence.verdict.value.replace("PASSED WITH", "PASSED, with").replace("RESERVATIONS", "reservations")
     console.print(f"{verdict}", style=_STYLE[evidence.verdict], markup=False)
-    table = Table.grid(padding=(0, 2))
     for restore in evidence.restores:
-        for name, value in _facts(restore):
-            table.add_row(name, escape(value))
-    console.print(table)
+        for name, value in _facts(restore, ZoneInfo(evidence.timezone)):
+            console.print(f"{name:<13} {value}", markup=False)
     shown = [one for one in evidence.findings if one.severity is not Severity.NOTE]
     for one in shown[:12]:
         params = ", ".join(f"{name} {value}" for name, value in one.finding.params)
@@ -81,10 +79,10 @@ def summarise(outcome: Outcome) -> None:
     _say_where(outcome)
 
 
-def _facts(restore: RestoreRecord) -> Iterator[tuple[str, str]]:
+def _facts(restore: RestoreRecord, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     point = restore.recovery_point
     if point is not None:
-        yield "backup", f"{point.point}  taken {point.taken_at:%Y-%m-%d %H:%M} UTC ({point.dated_by})"
+        yield "backup", f"{point.point}  taken {point.taken_at.astimezone(zone):%Y-%m-%d %H:%M} ({point.dated_by})"
     if restore.server is not None and restore.conditions is not None:
         held = restore.conditions
         yield (
@@ -96,7 +94,7 @@ def _facts(restore: RestoreRecord) -> Iterator[tuple[str, str]]:
     if restore.tables:
         yield "came back", f"{sum(one.rows for one in restore.tables)} rows in {len(restore.tables)} tables"
     if restore.newest_entry_at is not None:
-        yield "newest entry", f"{restore.newest_entry_at:%Y-%m-%d %H:%M} UTC"
+        yield "newest entry", f"{restore.newest_entry_at.astimezone(zone):%Y-%m-%d %H:%M}"
     if restore.removals:
         gone = all(removal.gone for removal in restore.removals)
         yield "the copy", "removed, looked up again and gone" if gone else "NOT SHOWN TO BE GONE"
@@ -105,8 +103,8 @@ def _facts(restore: RestoreRecord) -> Iterator[tuple[str, str]]:
 def _say_where(outcome: Outcome) -> None:
     recorded = outcome.recorded
     if recorded.report is not None:
-        click.echo(f"report    {recorded.report}")
+        click.echo(f"{'report':<13} {recorded.report}")
     else:
-        click.echo(f"report    none: {recorded.report_fault}")
-        click.echo(f"          restore-lab report {outcome.evidence.drill_id} tries again")
-    click.echo(f"register  head {recorded.head}")
+        click.echo(f"{'report':<13} none: {recorded.report_fault}")
+        click.echo(f"{'':<13} restore-lab report {outcome.evidence.drill_id} tries again")
+    click.echo(f"{'register':<13} head {recorded.head}")

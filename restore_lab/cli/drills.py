@@ -47,7 +47,7 @@ def run(folder: str, name: str, asked_for: str, *, strict: bool, as_json: bool) 
 def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
     """List every backup a drill may restore, the one it would choose, and why."""
     lab = load_lab(Path(folder))
-    now = datetime.now(UTC)
+    now = datetime.now(lab.settings.practice.zone)
     listed = []
     for restore in load_scenario(lab, name).settings.restore:
         place = lab.place(restore.place)
@@ -75,9 +75,10 @@ def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
 @click.command(epilog="For example: restore-lab sweep")
 @click.pass_obj
 def sweep(folder: str) -> int:
-    """Remove what dead drills of this lab left behind, and close their entries."""
+    """Remove what dead drills of this lab left behind, close their entries, and delete logs older than 400 days."""
     from restore_lab.drill import open_key, undisturbed  # noqa: PLC0415
     from restore_lab.history import close_abandoned  # noqa: PLC0415
+    from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
@@ -90,6 +91,8 @@ def sweep(folder: str) -> int:
         if removals:
             things = [{"kind": one.kind, "name": one.name, "gone": one.gone} for one in removals]
             register.append(EntryType.SWEPT, {"removed": things}, key=key, at=now)
+    if pruned := prune(lab.reports, now=now):
+        click.echo(f"{pruned} logs older than {KEPT_FOR.days} days deleted")
     for one in removals:
         click.echo(f"{one.kind} {one.name}: {'gone' if one.gone else 'STILL THERE'}")
     for drill_id in closed:

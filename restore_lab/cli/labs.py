@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import shutil
+import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -20,24 +23,33 @@ def init(folder: Path) -> None:
     write_lab(folder, Answers(), scenario="annual")
     click.echo(f"wrote {folder}/lab.toml and {folder}/scenarios/annual/scenario.toml")
     click.echo("next: edit both, then")
-    click.echo(f'  restore-lab --lab {folder} key create --holder "Your name"')
-    click.echo(f"  restore-lab --lab {folder} doctor")
+    click.echo(f'  {_command()} --lab {folder} key create --holder "Your name"')
+    click.echo(f"  {_command()} --lab {folder} doctor")
 
 
 @click.command(epilog="For example: restore-lab demo, then cd demo and restore-lab run --scenario annual")
 @click.argument("folder", metavar="[DIR]", default="demo", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--engine",
+    type=click.Choice(["postgresql", "mariadb", "sqlite"]),
+    default="postgresql",
+    show_default=True,
+    help="What the sample practice runs on.",
+)
+@click.option("--patients", type=click.IntRange(min=1), default=150, show_default=True, help="How large it is.")
 @click.pass_context
-def demo(ctx: click.Context, folder: Path) -> int:
+def demo(ctx: click.Context, folder: Path, engine: str, patients: int) -> int:
     """Make an invented practice as of today in DIR, run its annual drill, and say where the report is."""
     from restore_lab.cli.drills import run  # noqa: PLC0415 - quick --help
-    from restore_lab.demo import make_demo  # noqa: PLC0415
+    from restore_lab.demo import Sample, make_demo  # noqa: PLC0415
 
     click.echo(f"making a sample practice in {folder} (invented patients)", err=True)
-    backup = make_demo(folder, day=datetime.now(UTC).astimezone().date())
+    today = datetime.now(ZoneInfo("Europe/Paris")).date()
+    backup = make_demo(folder, Sample(engine=engine, day=today, patients=patients))
     click.echo(f"backed up to {backup}", err=True)
     ctx.obj = str(folder)
     code: int = ctx.invoke(run, name="annual", asked_for="latest", strict=False, as_json=False)
-    click.echo(f"again     cd {folder} && restore-lab run --scenario annual")
+    click.echo(f"{'again':<13} cd {folder} && {_command()} run --scenario annual")
     return code
 
 
@@ -54,9 +66,18 @@ def doctor(folder: str) -> int:
     return ExitCode.USAGE if faults else ExitCode.PASSED
 
 
+def _command() -> str:
+    """How this command can be typed again: its name where that is found, else its path."""
+    return "restore-lab" if shutil.which("restore-lab") else str(Path(sys.argv[0]).resolve())
+
+
 def _key(lab: Lab) -> str:
     from restore_lab.drill import open_key  # noqa: PLC0415
 
+    if not lab.settings.signature.key.exists():
+        click.echo("to do no signing key yet, and no drill without one")
+        click.echo('      restore-lab key create --holder "Your name"')
+        return ""
     try:
         held = open_key(lab)
     except RestoreLabError as error:
@@ -85,13 +106,15 @@ def _scenarios(lab: Lab) -> list[str]:
 
 
 def _machines() -> None:
+    """Say which servers a drill could run on here; one line a kind where all of them lack the same."""
     from restore_lab.engines import ENGINES  # noqa: PLC0415
     from restore_lab.sandboxes import SANDBOXES  # noqa: PLC0415
 
-    for engine in ENGINES.values():
-        for server in engine().offered():
-            for kind, driver in SANDBOXES.items():
-                lack = driver().lacks(server)
-                click.echo(
-                    f"{'no   ' if lack else 'ok   '} {server.engine} {server.series} in {kind}: {lack or 'ready'}"
-                )
+    servers = [server for engine in ENGINES.values() for server in engine().offered()]
+    for kind, driver in SANDBOXES.items():
+        lacks = {f"{server.engine} {server.series}": driver().lacks(server) for server in servers}
+        if len(set(lacks.values())) == 1 and None not in lacks.values():
+            click.echo(f"no    {kind}: {next(iter(lacks.values()))}")
+            continue
+        for name, lack in lacks.items():
+            click.echo(f"no    {kind}: {name}: {lack}" if lack else f"ok    {kind}: {name}")

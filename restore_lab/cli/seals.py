@@ -177,7 +177,7 @@ def report(folder: str, drill_id: str, target: Path | None) -> None:
     from restore_lab.drill import open_key  # noqa: PLC0415
     from restore_lab.evidence import from_json  # noqa: PLC0415
     from restore_lab.history import ENVELOPE_NAME, drill_folder  # noqa: PLC0415
-    from restore_lab.recording import signed_report  # noqa: PLC0415
+    from restore_lab.recording import REPORT_NAME, signed_report  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     home = drill_folder(lab.reports, drill_id)
@@ -186,7 +186,8 @@ def report(folder: str, drill_id: str, target: Path | None) -> None:
     except OSError as error:
         raise SealBroken(f"{drill_id}: its evidence is not there", hint="`restore-lab register list`") from error
     evidence_json = _envelope_evidence(envelope, _certificate(lab))
-    again = target or home / f"report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pdf"
+    first = home / REPORT_NAME
+    again = target or (home / f"report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pdf" if first.exists() else first)
     key = open_key(lab)
     pdf = signed_report(lab, key, from_json(evidence_json), evidence_json=evidence_json, envelope=envelope)
     again.write_bytes(pdf)

@@ -54,6 +54,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "destroy": msgid("destruction begun"),
     # where a date was read
     "name": msgid("read in its name"),
+    "name and mtime": msgid("day read in its name, hour of its last change"),
     "mtime": msgid("date of the file"),
     # kinds of question
     "integrity": msgid("integrity"),

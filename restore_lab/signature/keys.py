@@ -31,7 +31,7 @@ HOLDER_LENGTH = 64
 VALIDITY = timedelta(days=7305)
 SECRET_BYTES = 32
 _FILE_CAP_BYTES = 64 * 1024
-_MADE_BY = "make one with `restore-lab key create`"
+_MADE_BY = "make one with `restore-lab key create --holder NAME`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +170,7 @@ def _write_new(path: Path, content: bytes, *, mode: int) -> None:
 def _occupied(path: Path) -> UsageError:
     return UsageError(
         f"{path} exists already and is never overwritten",
-        hint="reports signed with it could no longer be told apart; change keys with `restore-lab key rotate`",
+        hint="reports signed with it could no longer be told apart; keep the old key, and make a new lab for another",
     )
 
 

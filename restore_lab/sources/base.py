@@ -18,6 +18,10 @@ from restore_lab.findings import Code, Finding, finding
 NEVER_FINISHED_AFTER = timedelta(hours=24)
 
 
+#: What may be asked for without naming a point.
+ANY_POINT = frozenset({"latest", "oldest", "random"})
+
+
 class Standing(StrEnum):
     """Whether a candidate may be chosen; completeness of its content plays no part."""
 
@@ -28,11 +32,14 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecoveryPoint:
-    """One backup: `point_id` finds it again in its source; times are aware UTC, `changed_at` is its last write."""
+    """One backup: `point_id` finds it again in its source; times are aware UTC, `changed_at` is its last write.
+
+    `dated_by` says where `taken_at` was read: `name and mtime` is the day from one and the hour from the other.
+    """
 
     point_id: str
     taken_at: datetime
-    dated_by: Literal["name", "mtime"]
+    dated_by: Literal["name", "name and mtime", "mtime"]
     changed_at: datetime
     size_bytes: int
 
@@ -98,7 +105,7 @@ def choose(candidates: tuple[Candidate, ...], *, asked_for: str, now: datetime) 
         UsageError: no eligible point has that id.
     """
     eligible = [candidate.point for candidate in candidates if candidate.standing is Standing.ELIGIBLE]
-    if asked_for not in {"latest", "oldest", "random"}:
+    if asked_for not in ANY_POINT:
         return _chosen_by_id(candidates, eligible, asked_for)
     if not eligible:
         found = (finding(Code.NO_BACKUP_FOUND), *_passed_over(candidates, None, now))
@@ -144,7 +151,7 @@ def _remarks(  # noqa: PLR0913 - one flat list of what may be said about a choic
     if twins > 1:
         yield finding(Code.BACKUPS_SAME_DATE, count=twins)
     if point.taken_at > now + timedelta(minutes=5):
-        yield finding(Code.BACKUP_DATED_IN_FUTURE, taken=point.taken_at.date().isoformat())
+        yield finding(Code.BACKUP_DATED_IN_FUTURE, taken=point.taken_at.astimezone(now.tzinfo).date().isoformat())
 
 
 def _passed_over(candidates: tuple[Candidate, ...], newest: RecoveryPoint | None, now: datetime) -> Iterator[Finding]:

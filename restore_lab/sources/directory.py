@@ -10,19 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 from zoneinfo import ZoneInfo
 
 from restore_lab.errors import SourceNotPluggedIn, SourceUnreachable
 from restore_lab.settings import STRICT, LabPath
 from restore_lab.sources.base import Candidate, RecoveryPoint, Standing
 
+DatedBy = Literal["name", "name and mtime", "mtime"]
 #: Endings under which tools write a backup that is not finished yet.
 UNFINISHED_ENDINGS = (
     ".partial", ".part", ".tmp", ".temp", ".untested", ".incomplete", ".inprogress", ".filepart", ".crdownload", "~",
 )  # fmt: skip
 #: A file written to more recently than this is watched for a moment before it is believed whole.
 _RECENT = timedelta(minutes=15)
+_PIECE_BYTES = 1024 * 1024
+#: What a file system may claim and a date cannot hold is brought to these (1902 and 9998).
+_FIRST_TIME, _LAST_TIME = -2_145_916_800.0, 253_370_764_800.0
 _FIELDS = {"Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
 
 
@@ -72,13 +76,10 @@ class Directory:
             descriptor = os.open(self.path / point.point_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise SourceUnreachable(f"{point.point_id} could not be opened: {error.strerror}") from error
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            try:
-                yield stream
-            except OSError as error:
-                if error.filename is None and error.errno is not None:
-                    raise SourceUnreachable(f"{point.point_id} could not be read: {error.strerror}") from error
-                raise
+        try:
+            yield cast("BinaryIO", _Readable(descriptor, name=point.point_id))
+        finally:
+            os.close(descriptor)
 
     def unchanged(self, point: RecoveryPoint) -> bool:
         """Compare size and time of last change with what was listed."""
@@ -112,13 +113,27 @@ class Directory:
         return Candidate(point=candidate.point, standing=Standing.ELIGIBLE if still else Standing.GROWING)
 
 
-def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, bool], *, now: datetime) -> Candidate:
-    taken_at, by_name = taken
+@dataclass(slots=True)
+class _Readable:
+    """An open file whose failures to give bytes are the source's, whatever layer asks for them."""
+
+    descriptor: int
+    name: str
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return os.read(self.descriptor, size if size >= 0 else _PIECE_BYTES)
+        except OSError as error:
+            raise SourceUnreachable(f"{self.name} could not be read: {error.strerror}") from error
+
+
+def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, DatedBy], *, now: datetime) -> Candidate:
+    taken_at, dated_by = taken
     changed_at = _changed_at(status)
     point = RecoveryPoint(
         point_id=name,
         taken_at=taken_at,
-        dated_by="name" if by_name else "mtime",
+        dated_by=dated_by,
         changed_at=changed_at,
         size_bytes=status.st_size,
     )
@@ -129,13 +144,13 @@ def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, bool], 
 
 
 def _changed_at(status: os.stat_result) -> datetime:
-    return datetime.fromtimestamp(status.st_mtime, UTC)
+    return datetime.fromtimestamp(max(_FIRST_TIME, min(status.st_mtime, _LAST_TIME)), UTC)
 
 
 def _taken_at(
     matcher: re.Pattern[str], name: str, status: os.stat_result, zone: ZoneInfo
-) -> tuple[datetime, bool] | None:
-    """When the backup was taken and whether its name says so; None when the name does not fit."""
+) -> tuple[datetime, DatedBy] | None:
+    """When the backup was taken and where that was read; None when the name does not fit."""
     bare = name
     while bare.lower().endswith(UNFINISHED_ENDINGS):
         ending = next(end for end in UNFINISHED_ENDINGS if bare.lower().endswith(end))
@@ -144,24 +159,26 @@ def _taken_at(
     if fits is None:
         return None
     parts = {field: int(value) for field, value in fits.groupdict().items()}
-    if not {"m", "d"} <= parts.keys():
-        return _changed_at(status), False
+    if not {"m", "d"} <= parts.keys() or not {"Y", "y"} & parts.keys():
+        return _changed_at(status), "mtime"
     year = parts.get("Y", 2000 + parts.get("y", 0))
     try:
         local = datetime(
             year, parts["m"], parts["d"], parts.get("H", 0), parts.get("M", 0), parts.get("S", 0), tzinfo=zone
         )
-    except ValueError:
-        return _changed_at(status), False
-    if "H" not in parts:
-        local = _within_day(local, _changed_at(status), zone)
-    return local.astimezone(UTC), True
+        if "H" in parts:
+            return local.astimezone(UTC), "name"
+        return _within_day(local, _changed_at(status), zone)
+    except (ValueError, OverflowError):
+        return _changed_at(status), "mtime"
 
 
-def _within_day(day: datetime, changed_at: datetime, zone: ZoneInfo) -> datetime:
+def _within_day(day: datetime, changed_at: datetime, zone: ZoneInfo) -> tuple[datetime, DatedBy]:
     """A name that gives only the day takes its hour from the last change, when that was on the same day."""
     local = changed_at.astimezone(zone)
-    return local if local.date() == day.date() else day
+    if local.date() == day.date():
+        return changed_at, "name and mtime"
+    return day.astimezone(UTC), "name"
 
 
 def _name_matcher(pattern: str) -> re.Pattern[str]:

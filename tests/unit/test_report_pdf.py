@@ -79,7 +79,7 @@ def test_a_pass_says_what_the_doctor_needs(passed: Evidence, read: Reader) -> No
         "Ce n’est pas votre délai de reprise : ajoutez matériel, logiciel, licence, carte Vitale.",
         "Non testé : courriers numérisés du secrétariat ; messagerie sécurisée.",
         "Clé de la sauvegarde fournie par : Dr Claire Morel.",
-        "répond à 74 questions",
+        "répond à 6 questions",
         "Prochain test avant le mercredi 10 novembre 2027 ; sans courrier à cette date, appelez Atelier",
     ):
         assert sentence in first

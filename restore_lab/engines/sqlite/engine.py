@@ -25,7 +25,7 @@ _DUMP_BEGINNING = b"PRAGMA foreign_keys=OFF;"
 _WAL = b"\x02\x02"
 #: The file or a page of it is not what it must be: the backup's fault, not the machine's.
 _RUINED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "DatabaseError"})
-_CHILD = (Path(__file__).parent / "sqlite_child.py").read_text("utf-8")
+_CHILD = (Path(__file__).parent / "child.py").read_text("utf-8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +58,7 @@ class Sqlite:
                 engine=self.kind,
                 series="3",
                 own_series=True,
-                image="restore-lab/sqlite:3",
+                image="",
                 folders=(folder,),
                 programs=("python3",),
             ),
@@ -143,7 +143,7 @@ class _Sqlite:
         self._refuse(answer)
         problems = tuple(
             ProblemCount(code=code, subject="", count=count, harmful=True, first_line=line)
-            for code, (count, line) in answer["failed"]
+            for code, count, line in answer["failed"]
         )
         return Load(seconds=done.seconds, problems=problems, findings=tuple(_load_findings(problems, answer)))
 

@@ -1,0 +1,67 @@
+"""Ask a restored database every question of a scenario; one that breaks does not keep the next from being asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import monotonic
+
+from restore_lab.checks.base import Answer, Check, Restored
+from restore_lab.errors import CouldNotFindOut, QueryRefused
+from restore_lab.events import Stage
+from restore_lab.evidence import CheckRecord
+from restore_lab.findings import Code
+from restore_lab.notebook import Notebook
+
+
+def ask_all(checks: Sequence[Check], restored: Restored, notes: Notebook) -> None:
+    """Ask in order; when no question was about the practice's own data, that is a finding."""
+    for check in checks:
+        notes.enter(Stage.ASK, about=check.title)
+        started = monotonic()
+        answer = _answer(check, restored, notes)
+        if answer is not None:
+            notes.note_all(replace(one, check=check.title) for one in answer.findings)
+            _keep_newest(answer, restored, notes)
+        seen = CheckRecord(
+            name=check.title,
+            kind=check.kind,
+            answered=answer is not None,
+            asked=answer.asked if answer is not None else 0,
+            seconds=round(monotonic() - started, 3),
+            on_test_machine_only=check.kind == "integrity",
+        )
+        notes.keep(checks=(*notes.record.checks, seen))
+    if not any(check.proves_data for check in checks):
+        notes.note(Code.NOTHING_ASKED)
+    _refuse_empty(restored, notes)
+
+
+def _refuse_empty(restored: Restored, notes: Notebook) -> None:
+    """Note an empty database whatever was asked: a question that never looks at a table must not pass on it."""
+    tables = restored.inventory.tables
+    code = Code.NO_ROWS if tables else Code.NO_TABLES
+    if not any(table.rows for table in tables) and all(one.code is not code for one in notes.findings):
+        notes.note(code)
+
+
+def _answer(check: Check, restored: Restored, notes: Notebook) -> Answer | None:
+    try:
+        return check.ask(restored)
+    except TimeoutError as error:
+        notes.broken(error, Code.CHECK_TIMED_OUT, name=check.title)
+    except QueryRefused as refused:
+        notes.broken(refused, Code.SQL_QUESTION_REFUSED, name=check.title, code=refused.code)
+    except (CouldNotFindOut, OSError) as error:
+        notes.broken(error, Code.CHECK_BROKEN, name=check.title)
+    return None
+
+
+def _keep_newest(answer: Answer, restored: Restored, notes: Notebook) -> None:
+    newest = answer.newest_entry_at
+    if newest is not None:
+        notes.keep(
+            newest_entry_at=newest,
+            data_age_at_backup_seconds=round((restored.taken_at - newest).total_seconds()),
+            data_age_at_drill_seconds=round((restored.now - newest).total_seconds()),
+        )

@@ -1,0 +1,471 @@
+"""The whole drill, from key to register, on fakes: what breaks where, and what is left of it."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fakes import FAKE_HEAD, FakeCheck, Stand, interrupt
+
+from restore_lab import drill as drills
+from restore_lab.drill import Outcome
+from restore_lab.engines.base import Integrity, Load
+from restore_lab.errors import (
+    EngineFailed,
+    ExitCode,
+    KeyMissing,
+    MachineDiskFull,
+    MachineFailed,
+    MachineOutOfMemory,
+    QueryRefused,
+    SourceNotPluggedIn,
+    SourceUnreachable,
+    UsageError,
+)
+from restore_lab.events import Entered, Event
+from restore_lab.evidence import Isolation, Verdict, from_json
+from restore_lab.findings import Code, Finding, finding
+from restore_lab.history import ENVELOPE_NAME, drill_folder, identity, previous_counts
+from restore_lab.lab import Report
+from restore_lab.register import EntryType, Register
+from restore_lab.signature import dsse
+
+
+def run(stand: Stand, *, asked_for: str = "latest") -> Outcome:
+    """A drill as the command line runs it, report and all."""
+    return drills.run(stand.lab, stand.scenario, asked_for=asked_for, listen=lambda _event: None)
+
+
+def judged(stand: Stand, *, asked_for: str = "latest") -> Outcome:
+    """A drill that must be on record whatever became of it: opened, closed, and its files as registered."""
+    outcome = run(stand, asked_for=asked_for)
+    checked = register_of(stand).verify()
+    assert checked.unanswered == ()
+    assert checked.entries[-1].fields["verdict"] == outcome.evidence.verdict.value
+    assert (outcome.recorded.folder / ENVELOPE_NAME).is_file()
+    return outcome
+
+
+def codes(outcome: Outcome) -> set[Code]:
+    return {one.finding.code for one in outcome.evidence.findings}
+
+
+def register_of(stand: Stand) -> Register:
+    return Register(folder=stand.lab.reports, certificate=drills.open_key(stand.lab).certificate)
+
+
+def destroyed(stand: Stand) -> bool:
+    return all(machine.destroyed for machine in stand.sandbox.lent)
+
+
+def test_a_good_backup_passes_and_all_of_it_is_recorded(stand: Stand) -> None:
+    outcome = run(stand)
+
+    evidence = outcome.evidence
+    assert (evidence.verdict, evidence.reasons, outcome.exit_code) == (Verdict.PASSED, (), ExitCode.PASSED)
+    data = stand.source.backups["fake_1.dump"][1]
+    assert evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
+    assert evidence.restores[0].read_bytes == len(data)
+    assert stand.engine.started[0].loaded.hexdigest() == hashlib.sha256(data).hexdigest()
+    assert [one.name for one in evidence.restores[0].timeline] == ["find", "start", "load", "count", "ask", "destroy"]
+    checked = register_of(stand).verify(known_head=outcome.recorded.head)
+    assert checked.faults == ()
+    assert [entry.kind for entry in checked.entries] == [EntryType.KEY, EntryType.OPENED, EntryType.CLOSED]
+    assert checked.unanswered == ()
+    assert evidence.previous_head == checked.entries[1].head
+    key = drills.open_key(stand.lab)
+    envelope = (outcome.recorded.folder / ENVELOPE_NAME).read_bytes()
+    public_key = register_of(stand).public_key
+    statement = dsse.read_statement(dsse.open_envelope(envelope, payload_type=dsse.PAYLOAD_TYPE, public_key=public_key))
+    assert from_json(statement.evidence_json) == evidence
+    assert set(statement.subjects) == {"backup:1-main", "scenario:annual"}
+    assert outcome.recorded.report is not None
+    assert outcome.recorded.report.read_bytes().startswith(b"%PDF")
+    assert key.key_id in (stand.lab.reports / "register.jsonl").read_text("ascii")
+    assert (outcome.recorded.folder / "drill.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_reservation_passes_with_its_reason_and_exit_code_nought(stand: Stand) -> None:
+    stand.objective_rto_seconds = 0
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.PASSED_WITH_RESERVATIONS, ExitCode.PASSED)
+    assert seen.evidence.reasons == ("RESTORE_TIME_OVER_OBJECTIVE",)
+
+
+SOURCE_FAULTS = [
+    ("candidates", SourceNotPluggedIn("no disk"), Code.SOURCE_NOT_PLUGGED_IN),
+    ("candidates", SourceUnreachable("no share"), Code.SOURCE_UNREADABLE),
+    ("open", SourceUnreachable("not there"), Code.SOURCE_UNREADABLE),
+    ("read", SourceUnreachable("the cable"), Code.SOURCE_UNREADABLE),
+    ("candidates", RuntimeError("a bug"), Code.TOOL_BROKEN),
+]
+SANDBOX_FAULTS = [
+    ("create", MachineFailed("no machine"), Code.MACHINE_FAILED),
+    ("create", MachineOutOfMemory("too small"), Code.MACHINE_OUT_OF_MEMORY),
+    ("destroy", RuntimeError("a bug"), Code.TOOL_BROKEN),
+]
+ENGINE_FAULTS = [
+    ("recognise", RuntimeError("a bug"), Code.TOOL_BROKEN),
+    ("start", EngineFailed("it did not come up"), Code.SERVER_FAILED),
+    ("start", MachineFailed("it died"), Code.MACHINE_FAILED),
+    ("start", TimeoutError("too long"), Code.MACHINE_FAILED),
+    ("load", TimeoutError("too long"), Code.LOAD_TIMED_OUT),
+    ("load", EngineFailed("it died"), Code.SERVER_FAILED),
+    ("load", MachineDiskFull("full"), Code.MACHINE_DISK_FULL),
+    ("load", RuntimeError("a bug"), Code.TOOL_BROKEN),
+    ("inventory", EngineFailed("no answer"), Code.SERVER_FAILED),
+    ("inventory", QueryRefused("57014"), Code.SERVER_FAILED),
+    ("inventory", KeyError("a bug"), Code.TOOL_BROKEN),
+]
+
+
+def _ends_inconclusive(stand: Stand, error: Exception, code: Code) -> None:
+    seen = judged(stand)
+
+    expected = ExitCode.BUG if code is Code.TOOL_BROKEN else ExitCode.INCONCLUSIVE
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.INCONCLUSIVE, expected)
+    assert code in codes(seen)
+    assert destroyed(stand)
+    assert str(error) not in (_drill_log(stand))
+
+
+def _drill_log(stand: Stand) -> str:
+    """The log, without what a finding says in words of our own."""
+    log = next(stand.lab.reports.glob("*/*/drill.log")).read_text("ascii")
+    return "\n".join(line for line in log.splitlines() if '"what": "found"' not in line)
+
+
+@pytest.mark.parametrize(("where", "error", "code"), SOURCE_FAULTS)
+def test_a_source_that_breaks_is_never_a_failed_backup(stand: Stand, where: str, error: Exception, code: Code) -> None:
+    stand.source.faults = {where: error}
+    stand.source.fail_after_bytes = 100_000
+
+    _ends_inconclusive(stand, error, code)
+
+
+@pytest.mark.parametrize(("where", "error", "code"), SANDBOX_FAULTS)
+def test_a_machine_that_breaks_is_never_a_failed_backup(stand: Stand, where: str, error: Exception, code: Code) -> None:
+    stand.sandbox.faults = {where: error}
+
+    _ends_inconclusive(stand, error, code)
+
+
+@pytest.mark.parametrize(("where", "error", "code"), ENGINE_FAULTS)
+def test_an_engine_that_breaks_is_never_a_failed_backup(stand: Stand, where: str, error: Exception, code: Code) -> None:
+    stand.engine.faults = {where: error}
+
+    _ends_inconclusive(stand, error, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TimeoutError("too long"), Code.CHECK_TIMED_OUT),
+        (QueryRefused("42P01"), Code.SQL_QUESTION_REFUSED),
+        (EngineFailed("no answer"), Code.CHECK_BROKEN),
+        (MachineFailed("it died"), Code.CHECK_BROKEN),
+        (OSError("a file"), Code.CHECK_BROKEN),
+    ],
+)
+def test_a_question_that_breaks_keeps_the_next_from_nothing(stand: Stand, error: Exception, code: Code) -> None:
+    stand.checks = (FakeCheck(title="first", fault=error), FakeCheck(title="second"))
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert code in codes(seen)
+    assert [(one.name, one.answered) for one in seen.evidence.restores[0].checks] == [
+        ("first", False),
+        ("second", True),
+    ]
+    assert destroyed(stand)
+
+
+FAILING_LOADS = [
+    Load(seconds=1, problems=(), findings=(finding(Code.LOAD_ERRORS, count=1, code="23505", subject="patient"),)),
+    Load(seconds=1, problems=(), findings=(finding(Code.LOAD_STOPPED, code="CUT", line=3),)),
+]
+
+
+@pytest.mark.parametrize("load", FAILING_LOADS)
+def test_a_harmful_load_fails_on_its_own_series_and_is_inconclusive_on_another(stand: Stand, load: Load) -> None:
+    stand.engine.load = load
+    assert judged(stand).evidence.verdict is Verdict.FAILED
+
+    stand.engine.version = "4.0"
+    other = judged(stand)
+    assert (other.evidence.verdict, other.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert Code.SERVER_OF_ANOTHER_SERIES in codes(other)
+
+
+@pytest.mark.parametrize("taken_days_ago", [0, 9])
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", Code.BACKUP_EMPTY),
+        (b"something else", Code.DUMP_NOT_RECOGNISED),
+        (b"\x1f\x8b\x08\0cut", Code.ARCHIVE_DAMAGED),
+    ],
+)
+def test_a_backup_nobody_can_restore_has_failed(stand: Stand, data: bytes, code: Code, taken_days_ago: int) -> None:
+    stand.source.backups = {"one": (datetime.now(UTC) - timedelta(days=taken_days_ago, hours=1), data)}
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.FAILED, ExitCode.FAILED)
+    assert code in codes(seen)
+    assert (Code.BACKUP_OVERDUE in codes(seen)) == bool(taken_days_ago)
+    assert seen.evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
+    assert stand.sandbox.lent == []
+
+
+def test_no_backup_at_all_has_failed(stand: Stand) -> None:
+    stand.source.backups = {}
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, codes(seen) >= {Code.NO_BACKUP_FOUND}) == (Verdict.FAILED, True)
+
+
+def test_no_machine_is_inconclusive_and_the_backup_is_read_to_its_end_all_the_same(stand: Stand) -> None:
+    stand.sandbox.lacking = "there is no machine"
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, Code.NO_MACHINE in codes(seen)) == (Verdict.INCONCLUSIVE, True)
+    data = stand.source.backups["fake_1.dump"][1]
+    assert seen.evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_the_digest_is_of_the_whole_source_even_when_the_client_ended_early(stand: Stand) -> None:
+    stand.engine.takes_pieces = 1
+    stand.engine.faults = {"load": EngineFailed("it died")}
+
+    restore = judged(stand).evidence.restores[0]
+
+    data = stand.source.backups["fake_1.dump"][1]
+    assert (restore.sha256, restore.read_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+
+
+def test_a_source_that_stops_giving_bytes_leaves_no_digest_of_a_part(stand: Stand) -> None:
+    stand.source.faults = {"read": SourceUnreachable("the cable")}
+    stand.source.fail_after_bytes = 120_000
+
+    restore = judged(stand).evidence.restores[0]
+
+    assert restore.sha256 is None
+    assert restore.read_bytes == 120_000
+
+
+def test_a_backup_that_changes_while_it_is_read_is_inconclusive(stand: Stand) -> None:
+    stand.source.changes = True
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, Code.BACKUP_CHANGED_WHILE_READ in codes(seen)) == (Verdict.INCONCLUSIVE, True)
+
+
+@pytest.mark.parametrize(("tables", "code"), [({}, Code.NO_TABLES), ({"patient": 0}, Code.NO_ROWS)])
+def test_an_empty_database_never_passes_whatever_is_asked(stand: Stand, tables: dict[str, int], code: Code) -> None:
+    stand.engine.tables = tables
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, code in codes(seen)) == (Verdict.FAILED, True)
+
+
+def test_a_drill_that_asked_nothing_of_the_data_never_passes(stand: Stand) -> None:
+    stand.checks = (FakeCheck(proves_data=False),)
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (Verdict.INCONCLUSIVE, ("NOTHING_ASKED",))
+
+
+@pytest.mark.parametrize(
+    ("isolation", "code"), [(Isolation.PARTIAL, Code.ISOLATION_PARTIAL), (Isolation.NONE, Code.ISOLATION_NONE)]
+)
+def test_a_machine_that_is_not_sealed_is_a_reservation(stand: Stand, isolation: Isolation, code: Code) -> None:
+    stand.sandbox.isolation = isolation
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (Verdict.PASSED_WITH_RESERVATIONS, (code.value,))
+
+
+def test_a_copy_that_cannot_be_removed_exits_6(stand: Stand) -> None:
+    stand.sandbox.stays = True
+
+    seen = judged(stand)
+
+    assert (seen.exit_code, Code.COPY_NOT_SHOWN_GONE in codes(seen)) == (ExitCode.NOT_GONE, True)
+    assert [one.gone for one in seen.evidence.restores[0].removals] == [False]
+
+
+def test_what_a_check_finds_is_weighed_and_named_after_it(stand: Stand) -> None:
+    stand.checks = (FakeCheck(title="mine", findings=(finding(Code.TABLE_EMPTY, table="patient\x1b[31m"),)),)
+
+    seen = judged(stand)
+
+    (found,) = [one.finding for one in seen.evidence.findings if one.finding.code is Code.TABLE_EMPTY]
+    assert found == Finding(
+        code=Code.TABLE_EMPTY, params=(("table", "patient\\x1b[31m"),), restore_id="1-main", check="mine"
+    )
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.FAILED, ExitCode.FAILED)
+
+
+def test_an_integrity_check_keeps_what_it_found(stand: Stand) -> None:
+    stand.engine.sound = Integrity(asked=2, problems=())
+
+    assert judged(stand).evidence.verdict is Verdict.PASSED
+
+
+INTERRUPTS = [
+    *[("source", where) for where in ("candidates", "open", "read")],
+    *[("sandbox", where) for where in ("create", "destroy")],
+    *[("engine", where) for where in ("recognise", "start", "load", "inventory")],
+]
+
+
+@pytest.mark.parametrize(("part", "where"), INTERRUPTS)
+def test_an_interrupt_at_any_stage_is_recorded(stand: Stand, part: str, where: str) -> None:
+    getattr(stand, part).faults = {where: interrupt()}
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INTERRUPTED)
+    assert Code.INTERRUPTED in codes(seen)
+    assert destroyed(stand)
+
+
+def test_an_interrupt_while_asking_is_recorded(stand: Stand) -> None:
+    stand.checks = (FakeCheck(fault=interrupt()), FakeCheck(title="never asked"))
+
+    seen = judged(stand)
+
+    assert (seen.exit_code, destroyed(stand)) == (ExitCode.INTERRUPTED, True)
+    assert len(seen.evidence.restores[0].checks) == 0
+
+
+def test_an_interrupted_drill_is_closed_in_the_register(stand: Stand) -> None:
+    stand.engine.faults = {"load": interrupt()}
+
+    outcome = run(stand)
+
+    checked = register_of(stand).verify()
+    assert (outcome.exit_code, checked.faults, checked.unanswered) == (ExitCode.INTERRUPTED, (), ())
+    assert checked.entries[-1].fields["reasons"] == ["INTERRUPTED"]
+    assert outcome.recorded.report is not None
+
+
+def test_an_interrupt_while_the_record_is_written_waits(stand: Stand) -> None:
+    def listen(event: Event) -> None:
+        if isinstance(event, Entered) and event.stage.value == "seal":
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+
+    outcome = drills.run(stand.lab, stand.scenario, asked_for="latest", listen=listen)
+
+    assert outcome.exit_code is ExitCode.PASSED
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_without_a_key_nothing_is_restored_or_registered(stand: Stand) -> None:
+    (stand.root / "keys" / "signing-key.pem").unlink()
+
+    with pytest.raises(KeyMissing) as caught:
+        run(stand)
+
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert stand.sandbox.lent == []
+    assert not stand.lab.reports.exists()
+
+
+def test_a_point_that_is_not_there_is_refused_before_anything_is_opened(stand: Stand) -> None:
+    with pytest.raises(UsageError, match="no recovery point is called 'another'"):
+        run(stand, asked_for="another")
+
+    assert not stand.lab.reports.exists()
+
+
+def test_a_report_that_cannot_be_rendered_leaves_the_entry_and_exits_70(stand: Stand) -> None:
+    unheard_of: Report = replace(Report(), language="xx")  # type: ignore[arg-type]
+    lab = replace(stand.lab, settings=replace(stand.lab.settings, report=unheard_of))
+
+    outcome = drills.run(lab, stand.scenario, asked_for="latest", listen=lambda _event: None)
+
+    assert (outcome.exit_code, outcome.recorded.report) == (ExitCode.BUG, None)
+    closed = register_of(stand).verify().entries[-1]
+    assert (closed.kind, "pdf_sha256" in closed.fields, bool(closed.fields["pdf_missing"])) == (
+        EntryType.CLOSED,
+        False,
+        True,
+    )
+    assert register_of(stand).verify().faults == ()
+
+
+def test_a_broken_register_does_not_stop_a_drill_which_exits_5_on_a_new_segment(stand: Stand) -> None:
+    judged(stand)
+    path = stand.lab.reports / "register.jsonl"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+
+    seen = judged(stand)
+
+    assert (seen.exit_code, Code.REGISTER_BROKEN in codes(seen)) == (ExitCode.SEAL_BROKEN, True)
+    new = (stand.lab.reports / "register.2.jsonl").read_bytes()
+    assert new.count(b"\n") == 3
+    assert bytes(data) == path.read_bytes()
+
+
+def test_an_abandoned_drill_is_closed_by_the_next_and_a_living_one_is_not(stand: Stand) -> None:
+    register, key = register_of(stand), drills.open_key(stand.lab)
+    dead = {"drill": "20200101T000000Z-annual-dead", "scenario": "annual", **identity(), "pid": 2**22 + 5}
+    alive = {"drill": "20200101T000000Z-annual-live", "scenario": "annual", **identity()}
+    with register.locked():
+        for fields in (dead, alive):
+            register.append(EntryType.OPENED, fields, key=key, at=datetime.now(UTC))
+
+    run(stand)
+
+    checked = register.verify()
+    closed = [one for one in checked.entries if one.kind is EntryType.CLOSED]
+    assert [(one.fields["verdict"], one.fields["reasons"]) for one in closed] == [
+        ("INCONCLUSIVE", ["ABANDONED"]),
+        ("PASSED", []),
+    ]
+    assert closed[0].fields["drill"] == dead["drill"]
+    assert [one.fields["drill"] for one in checked.unanswered] == [alive["drill"]]
+
+
+def test_what_the_last_passed_drill_counted_is_known_to_the_next(stand: Stand) -> None:
+    run(stand)
+    register = register_of(stand)
+
+    previous = previous_counts(register, register.verify(), "annual")["1-main"]
+
+    assert {(one.name, one.rows) for one in previous.tables} == {("patient", 3), ("visit", 7)}
+    assert previous_counts(register, register.verify(), "another") == {}
+
+
+def test_older_and_chosen_points_are_restored_and_said(stand: Stand) -> None:
+    older = datetime.now(UTC) - timedelta(days=30)
+    stand.source.backups["older"] = (older, FAKE_HEAD + b"older")
+
+    for asked_for in ("oldest", "older"):
+        seen = judged(stand, asked_for=asked_for)
+        assert (seen.evidence.verdict, Code.NOT_THE_LATEST in codes(seen)) == (Verdict.PASSED, True)
+        point = seen.evidence.restores[0].recovery_point
+        assert point is not None
+        assert (point.point, point.asked_for) == ("older", asked_for)
+
+
+def test_the_folder_of_a_drill_is_named_after_its_year(tmp_path: Path) -> None:
+    assert drill_folder(tmp_path, "20261122T000000Z-a-1") == tmp_path / "2026" / "20261122T000000Z-a-1"
