@@ -208,9 +208,16 @@ def test_an_image_that_cannot_be_had_leaves_nothing(need: Need) -> None:
     assert left() == []
 
 
-def test_a_sweep_removes_what_a_dead_drill_left(need: Need) -> None:
+@pytest.mark.parametrize(
+    "why",
+    [
+        "restore-lab.expires-at=2020-01-01T00:00:00+00:00",
+        "restore-lab.process=1 0",  # whoever is number 1 today, that is not when it started
+    ],
+)
+def test_a_sweep_removes_what_a_dead_drill_left(need: Need, why: str) -> None:
     name = f"restore-lab-dead-{os.getpid()}"
-    labels = [f"restore-lab.lab={LAB}", "restore-lab.expires-at=2020-01-01T00:00:00+00:00"]
+    labels = [f"restore-lab.lab={LAB}", why]
     marks = [word for label in labels for word in ("--label", label)]
     docker("volume", "create", *marks, f"{name}-data")
     mount = f"type=volume,source={name}-data,target=/machine"

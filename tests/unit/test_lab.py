@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from restore_lab.errors import ConfigurationError
-from restore_lab.lab import Lab, Practice, load_lab
+from restore_lab.lab import Host, Lab, Practice, load_lab
 from restore_lab.lab_writing import Answers, write_lab
+from restore_lab.sandboxes.container.driver import Container
+from restore_lab.sandboxes.local.driver import Local
 from restore_lab.sources.directory import Directory
 
 LAB = """\
@@ -134,3 +136,9 @@ def test_what_init_writes_is_a_lab_whatever_the_names(tmp_path: Path) -> None:
     lab = load_lab(tmp_path / "lab")
 
     assert (lab.settings.practice.name, lab.settings.host.role) == (hostile, "contractor")
+
+
+def test_a_host_in_production_lends_no_local_machine() -> None:
+    assert "in production" in (Host(role="production").refuses(Local()) or "")
+    assert Host(role="production").refuses(Container()) is None
+    assert Host(role="practice").refuses(Local()) is None

@@ -11,7 +11,7 @@ import pytest
 
 import restore_lab
 from restore_lab.evidence import GradedFinding, Verdict
-from restore_lab.findings import Code, Finding, Severity
+from restore_lab.findings import Code, Finding, Severity, finding
 from restore_lab.verdict import TABLE, conclude, grade
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdicts.md"
@@ -128,3 +128,21 @@ def test_a_reason_is_named_once() -> None:
     graded = grade(of(Code.TABLE_EMPTY, Code.TABLE_EMPTY, Code.NO_MACHINE), own_series=True)
 
     assert conclude(graded, restores=1) == (Verdict.FAILED, ("TABLE_EMPTY",))
+
+
+@pytest.mark.parametrize("lack", [Code.COLLATION_ABSENT, Code.EXTENSION_ABSENT, Code.MACHINE_OUT_OF_MEMORY])
+def test_what_a_machine_that_lacked_something_did_not_bring_back_is_not_held_against_the_backup(lack: Code) -> None:
+    graded = {
+        one.finding.code: one.severity for one in grade([finding(lack), finding(Code.NO_TABLES)], own_series=True)
+    }
+
+    assert graded[Code.NO_TABLES] is Severity.INCONCLUSIVE
+    assert grade([finding(Code.NO_TABLES)], own_series=True)[0].severity is Severity.FAILED
+
+
+def test_load_errors_on_the_own_series_stay_failed_whatever_the_machine_lacked() -> None:
+    found = [finding(Code.LOAD_ERRORS), finding(Code.COLLATION_ABSENT)]
+
+    assert {one.finding.code: one.severity for one in grade(found, own_series=True)}[
+        Code.LOAD_ERRORS
+    ] is Severity.FAILED

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from restore_lab.errors import MachineFailed
@@ -69,15 +70,17 @@ class Container:
         return live
 
     def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
-        """Destroy the containers and volumes of this lab whose expiry has passed.
+        """Destroy the containers and volumes of this lab that are expired, or whose drill's process is gone.
 
         Raises:
-            MachineFailed: the engine did not say what there is.
+            MachineFailed: there is an engine, and it did not say what there is.
         """
+        if not Path(engine.socket_path()).exists():
+            return ()
         return tuple(
             removed(left.kind, left.name, created_at=plans.created_at(left.labels, otherwise=now))
             for left in engine.everything_of(lab_id)
-            if plans.expired(left.labels, now=now)
+            if plans.left_behind(left.labels, now=now)
         )
 
     def _plan(self, need: Need) -> plans.Plan:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from restore_lab import process
 from restore_lab.evidence import Limit
 from restore_lab.sandboxes.base import Need
 
@@ -21,6 +22,8 @@ RESTORE_LABEL = "restore-lab.restore"
 EXPIRES_LABEL = "restore-lab.expires-at"
 LAB_LABEL = "restore-lab.lab"
 CREATED_LABEL = "restore-lab.created-at"
+#: The process whose drill it is: its number, and when it started.
+PROCESS_LABEL = "restore-lab.process"
 #: How the machine ends itself when the copy on its volume outgrows the limit.
 DISK_FULL_EXIT = 75
 
@@ -130,6 +133,7 @@ def plan(  # noqa: PLR0913 - five readings a decision needs, all by name
             RESTORE_LABEL: need.restore_id,
             EXPIRES_LABEL: need.expires_at.isoformat(),
             CREATED_LABEL: now.isoformat(),
+            PROCESS_LABEL: _own_process(),
         },
         storage="tmpfs" if in_memory else "volume",
         disk_bytes=disk,
@@ -148,12 +152,20 @@ def free_memory_bytes() -> int:
     return 0
 
 
-def expired(labels: Mapping[str, str], *, now: datetime) -> bool:
+def left_behind(labels: Mapping[str, str], *, now: datetime) -> bool:
     """Tell whether what carries these labels has outlived its drill; what says nothing readable has not."""
+    pid, _, started = labels.get(PROCESS_LABEL, "").partition(" ")
+    if pid.isdecimal() and process.started(int(pid)) != started:
+        return True
     try:
         return datetime.fromisoformat(labels[EXPIRES_LABEL]) <= now
     except (KeyError, ValueError, TypeError):
         return False
+
+
+def _own_process() -> str:
+    pid = process.own_pid()
+    return f"{pid} {process.started(pid)}"
 
 
 def created_at(labels: Mapping[str, str], *, otherwise: datetime) -> datetime:
