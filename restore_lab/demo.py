@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from restore_lab.engines import ENGINES
 from restore_lab.engines.mariadb import backup as mariadb_backup
 from restore_lab.engines.postgresql import backup as postgresql_backup
 from restore_lab.errors import UsageError
+from restore_lab.lab import lab_id_of
 from restore_lab.lab_writing import Answers, write_lab
 from restore_lab.sample_practice import (
     DATABASE,
@@ -41,11 +42,12 @@ _MEMORY_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """What to make: the engine, the day it is as of, how many patients."""
+    """What to make: the engine, the day it is as of, how many patients, and whose sweep may remove its machine."""
 
     engine: str
     day: date
     patients: int = DEFAULT_PATIENTS
+    lab_id: str = "demo"
 
 
 def make_demo(root: Path, sample: Sample) -> Path:
@@ -65,7 +67,7 @@ def make_demo(root: Path, sample: Sample) -> Path:
         keys = new / "keys"
         keys.mkdir(mode=0o700)
         create_key(keys, holder=_ANSWERS.contractor, now=datetime.now(UTC))
-        make(new / _ANSWERS.path / name, sample)
+        make(new / _ANSWERS.path / name, replace(sample, lab_id=lab_id_of(root)))
         new.replace(root)
     return root / _ANSWERS.path / name
 
@@ -78,13 +80,13 @@ def _sqlite(backup: Path, sample: Sample) -> None:
 
 
 def _postgresql(backup: Path, sample: Sample) -> None:
-    with _server("postgresql") as (machine, server), backup.open("wb") as target:
+    with _server(sample) as (machine, server), backup.open("wb") as target:
         script = _script(Dialect.POSTGRESQL, sample)
         postgresql_backup.make_backup(machine, server, script, target.write, database=DATABASE)
 
 
 def _mariadb(backup: Path, sample: Sample) -> None:
-    with _server("mariadb") as (machine, server), backup.open("wb") as target:
+    with _server(sample) as (machine, server), backup.open("wb") as target:
         script = _script(Dialect.MARIADB, sample)
         mariadb_backup.make_backup(machine, server, script, target.write, database=DATABASE)
 
@@ -103,15 +105,15 @@ def _script(dialect: Dialect, sample: Sample) -> Iterator[bytes]:
 
 
 @contextmanager
-def _server(engine: str) -> Iterator[tuple[Machine, Server]]:
+def _server(sample: Sample) -> Iterator[tuple[Machine, Server]]:
     """Lend a machine with the newest server of that engine that this host can run."""
-    for server in reversed(ENGINES[engine]().offered()):
+    for server in reversed(ENGINES[sample.engine]().offered()):
         for sandbox in (driver() for driver in SANDBOXES.values()):
             if sandbox.lacks(server) is None:
                 need = Need(
-                    lab_id="demo",
+                    lab_id=sample.lab_id,
                     drill_id="demo",
-                    restore_id=engine,
+                    restore_id=sample.engine,
                     server=server,
                     backup_bytes=1024**3,
                     memory_bytes=_MEMORY_BYTES,
@@ -121,6 +123,6 @@ def _server(engine: str) -> Iterator[tuple[Machine, Server]]:
                     yield machine, server
                 return
     raise UsageError(
-        f"nothing on this machine runs {engine}",
+        f"nothing on this machine runs {sample.engine}",
         hint=f"`restore-lab image build` makes an image for Docker; or choose another: {', '.join(BACKUPS)}",
     )

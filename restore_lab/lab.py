@@ -172,7 +172,7 @@ class Lab:
     @property
     def lab_id(self) -> str:
         """Tells this folder's machines from those of other labs on the same host."""
-        return hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        return lab_id_of(self.root)
 
     @property
     def reports(self) -> Path:
@@ -201,6 +201,11 @@ class Lab:
                 return place
         known = ", ".join(place.name for place in self.settings.place)
         raise ConfigurationError(f"lab.toml has no place {name!r}", hint=f"it has: {known}")
+
+
+def lab_id_of(root: Path) -> str:
+    """Give the id of the lab in a folder, whether or not it is written yet."""
+    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
 
 
 def load_lab(root: Path) -> Lab:

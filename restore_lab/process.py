@@ -37,14 +37,15 @@ class Completed:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Kept:
-    """One output stream: kept up to the limit, or handed on piece by piece."""
+class Output:
+    """One output stream: kept up to `KEPT_OUTPUT_BYTES`, or handed on piece by piece to `sink`."""
 
     sink: Callable[[bytes], object] | None = None
     data: bytearray = field(default_factory=bytearray)
     cut: bool = False
 
     def take(self, piece: bytes) -> None:
+        """Keep or hand on one piece."""
         if self.sink is not None:
             self.sink(piece)
             return
@@ -69,7 +70,7 @@ def run(
     """
     started = time.monotonic()
     child = spawn(argv, environment=environment, piped=True)
-    out, err = _Kept(sink=stdout), _Kept()
+    out, err = Output(sink=stdout), Output()
     try:
         fed = _pump(child, iter(stdin or ()), out, err, deadline=started + timeout_seconds)
         exit_code = child.wait(max(0.1, started + timeout_seconds - time.monotonic()))
@@ -144,7 +145,7 @@ def started(pid: int) -> str:
         return ""
 
 
-def _pump(child: Child, pieces: Iterator[bytes], out: _Kept, err: _Kept, *, deadline: float) -> int:
+def _pump(child: Child, pieces: Iterator[bytes], out: Output, err: Output, *, deadline: float) -> int:
     """Feed stdin and drain both outputs until the child closed them; give the bytes it took."""
     if child.stdin is None or child.stdout is None or child.stderr is None:
         raise MachineFailed("a child to be pumped has no pipes")

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from restore_lab.durable import replace_durably
 from restore_lab.errors import RestoreLabError
 from restore_lab.evidence import Evidence, to_json
 from restore_lab.history import ENVELOPE_NAME, drill_folder
 from restore_lab.lab import Lab
-from restore_lab.register import EntryType, Register, replace_durably
+from restore_lab.register import EntryType, Register
 from restore_lab.signature import dsse
 from restore_lab.signature.keys import SigningKey
 

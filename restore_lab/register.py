@@ -23,7 +23,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from restore_lab.errors import RestoreLabError, SealBroken
+from restore_lab.durable import append_durably, replace_durably
+from restore_lab.errors import RestoreLabError, SealBroken, UsageError
 from restore_lab.signature import dsse
 from restore_lab.signature.keys import SigningKey, certificate_pem, key_id
 
@@ -179,8 +180,13 @@ class Register:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the only right to append, across processes."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder} cannot be written: {error.strerror}", hint="the register is kept there: nothing was run"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -225,7 +231,7 @@ class Register:
         line = dsse.sign(PAYLOAD_TYPE, payload, key)
         head = hashlib.sha256(line).hexdigest()
         try:
-            _append_durably(path, line + b"\n")
+            append_durably(path, line + b"\n")
             replace_durably(self.folder / "register.head", f"{head}\n".encode("ascii"))
         except OSError as error:
             raise RestoreLabError(f"the register {path} could not be written: {error.strerror}") from error
@@ -282,34 +288,3 @@ def _has_digest(path: Path, expected: str, size: object) -> bool:
     except OSError:
         return False
     return hashlib.sha256(data[:size] if isinstance(size, int) else data).hexdigest() == expected
-
-
-def _append_durably(path: Path, line: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        if os.write(descriptor, line) != len(line):
-            raise OSError("short write")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _sync_folder(path.parent)
-
-
-def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write a whole file so that after a power cut either the old or the new one is there."""
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -105,6 +105,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("restore-lab: interrupted", err=True)
         sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.PASSED)
     except RestoreLabError as error:
         click.echo(f"restore-lab: {error.message}", err=True)
         if error.hint:

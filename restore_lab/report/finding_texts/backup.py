@@ -80,6 +80,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("Layer {layer}: encrypted, no key at hand"),
         action=msgid("hand over the key of the backup, and run the test again"),
     ),
+    Code.ARCHIVE_FORM_UNKNOWN: FindingText(
+        plain=msgid("The backup is packed in a way that the test cannot unpack."),
+        exact=msgid("Layer {layer}: a method of compression that is not known here"),
+        action=msgid("pack the backup with gzip, xz or an ordinary zip"),
+    ),
     Code.ARCHIVE_HOLDS_SEVERAL: FindingText(
         plain=msgid("The file of the backup holds several files; which one to test is not said."),
         exact=msgid("Layer {layer}: holds more than one file, and nothing says which one is the dump"),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Conditions, Isolation, Removal
+from restore_lab.process import Output
 from restore_lab.sandboxes import proof
 from restore_lab.sandboxes.base import Completed, Handle
 from restore_lab.sandboxes.container import diagnosis, streams
@@ -164,7 +165,7 @@ class ContainerMachine:
         began = time.monotonic()
         announced = (*streams.ANNOUNCED, *argv)
         exec_id, version = engine.prepare(self.name, announced, environment, stdin=stdin is not None)
-        frames = streams.Frames(stdout=streams.Output(sink=stdout), stderr=streams.Output())
+        frames = streams.Frames(stdout=Output(sink=stdout), stderr=Output())
         feed = streams.feed_of(stdin)
         connection, early = streams.start(engine.socket_path(), version, exec_id)
         with connection:

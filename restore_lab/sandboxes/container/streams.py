@@ -9,11 +9,11 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from restore_lab.errors import MachineFailed
-from restore_lab.process import KEPT_OUTPUT_BYTES, PIECE_BYTES
+from restore_lab.process import PIECE_BYTES, Output
 
 #: Tells its pid on the first line of stderr, then becomes the command: that pid's session is what a timeout kills.
 ANNOUNCED = (
@@ -26,24 +26,6 @@ _ANNOUNCED_SECONDS = 10.0
 _STDOUT = 1
 _HEADER_BYTES = 8
 _LONGEST_ANSWER_BYTES = 64 * 1024
-
-
-@dataclass(kw_only=True, slots=True)
-class Output:
-    """One output stream: kept up to `KEPT_OUTPUT_BYTES`, or handed on piece by piece to `sink`."""
-
-    sink: Callable[[bytes], object] | None = None
-    data: bytearray = field(default_factory=bytearray)
-    cut: bool = False
-
-    def take(self, piece: bytes) -> None:
-        """Keep or hand on one piece."""
-        if self.sink is not None:
-            self.sink(piece)
-            return
-        room = KEPT_OUTPUT_BYTES - len(self.data)
-        self.cut |= len(piece) > room
-        self.data += piece[:room]
 
 
 @dataclass(kw_only=True, slots=True)

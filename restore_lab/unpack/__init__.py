@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import bz2
 import hashlib
-import io
 import lzma
-import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +16,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, ClassVar, Protocol, Self
 
-from restore_lab.errors import RestoreLabError
 from restore_lab.findings import Code
+from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
+from restore_lab.unpack.zipped import unzip
 
-PIECE_BYTES = 1024 * 1024
+__all__ = ["MOST_LAYERS", "PIECE_BYTES", "Measured", "Peeled", "UnpackFault", "peel"]
+
 #: A dump inside more layers than this is not a backup anybody made.
 MOST_LAYERS = 5
 _XZ_MEMORY_BYTES = 128 * 1024 * 1024
@@ -29,15 +29,6 @@ _XZ_MEMORY_BYTES = 128 * 1024 * 1024
 _MOST_BESIDE_BYTES = 16 * 1024 * 1024
 _TAR_MAGIC_AT = 257
 _PG_DUMP_TAR_MEMBER = b"toc.dat\0"
-
-
-class UnpackFault(RestoreLabError):
-    """A layer could not be peeled: `code` is the finding it is, `layer` which one."""
-
-    def __init__(self, code: Code, layer: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.layer = layer
 
 
 @dataclass(slots=True)
@@ -189,27 +180,6 @@ def _unxz(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return _decompressed("xz", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES), pieces)
 
 
-@dataclass(slots=True)
-class _Reader(io.RawIOBase):
-    """Pieces read as a file, exactly as many bytes as asked for while there are any."""
-
-    pieces: Iterator[bytes]
-    _held: bytes = b""
-
-    def take(self, size: int) -> bytes:
-        while len(self._held) < size and (piece := next(self.pieces, b"")):
-            self._held += piece
-        taken, self._held = self._held[:size], self._held[size:]
-        return taken
-
-    def read(self, size: int = -1) -> bytes:
-        return self.take(PIECE_BYTES if size < 0 else size)
-
-    def look(self, size: int) -> bytes:
-        self._held = self.take(size) + self._held
-        return self._held[:size]
-
-
 class _Member(tarfile.TarInfo):
     """A tar header; names and attributes that would fill the memory are refused before they are read."""
 
@@ -227,7 +197,7 @@ def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give the one regular file of a tar; a Mac's `._` companions and folders do not count."""
     found = False
     try:
-        with tarfile.open(fileobj=_Reader(pieces), mode="r|", tarinfo=_Member) as archive:
+        with tarfile.open(fileobj=Reader(pieces), mode="r|", tarinfo=_Member) as archive:
             for member in archive:
                 if not member.isreg() or member.name.rpartition("/")[2].startswith("._"):
                     continue
@@ -245,99 +215,10 @@ def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise UnpackFault(Code.BACKUP_EMPTY, "tar", "the tar holds no file")
 
 
-_ZIP_LOCAL = b"PK\x03\x04"
-_ZIP_DIRECTORY = (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x08")
-#: What follows a member; after the eight bytes of its sizes, or the sixteen of zip64 (APPNOTE 4.3.9.2).
-_ZIP_NEXT = (_ZIP_LOCAL, *_ZIP_DIRECTORY)
-_ZIP64_EXTRA = 1
-_ZIP64_SIZE = 0xFFFFFFFF
-
-
-def _unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the one file of a zip read forwards, by its local header; folders and `__MACOSX` do not count."""
-    reader = _Reader(pieces)
-    found = False
-    beside_bytes = 0
-    while (signature := reader.take(4)) == _ZIP_LOCAL:
-        _, flags, method, _, _, crc, packed, _, name_size, extra_size = struct.unpack("<5H3I2H", _exactly(reader, 26))
-        name = _exactly(reader, name_size)
-        packed = _packed_size(packed, _exactly(reader, extra_size))
-        if flags & 1:
-            raise UnpackFault(Code.ARCHIVE_ENCRYPTED, "zip", "the zip is encrypted")
-        wanted = not (name.endswith(b"/") or name.startswith(b"__MACOSX/"))
-        if wanted and found:
-            raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "zip", "the zip holds more than one file")
-        found |= wanted
-        content = _zip_member(reader, method=method, packed=packed, described=bool(flags & 8), crc=crc)
-        for piece in content:
-            if wanted:
-                yield piece
-                continue
-            beside_bytes += len(piece)
-            if beside_bytes > _MOST_BESIDE_BYTES:
-                raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "zip", "what lies beside the file in the zip is too large")
-    if signature not in _ZIP_DIRECTORY:
-        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its directory")
-    for _ in pieces:
-        pass
-    if not found:
-        raise UnpackFault(Code.BACKUP_EMPTY, "zip", "the zip holds no file")
-
-
-def _packed_size(packed: int, extra: bytes) -> int:
-    """Give the packed size, from the zip64 extra field when the header has no room for it (APPNOTE 4.5.3)."""
-    while packed == _ZIP64_SIZE and len(extra) >= 4:
-        kind, size = struct.unpack_from("<2H", extra)
-        if kind == _ZIP64_EXTRA and len(extra) >= 20:
-            return int(struct.unpack_from("<Q", extra, 12)[0])
-        extra = extra[4 + size :]
-    return packed
-
-
-def _zip_member(reader: _Reader, *, method: int, packed: int, described: bool, crc: int) -> Iterator[bytes]:
-    seen = 0
-    for piece in _zip_content(reader, method=method, packed=packed, described=described):
-        seen = zlib.crc32(piece, seen)
-        yield piece
-    if described:
-        first = _exactly(reader, 4)
-        crc = struct.unpack("<I", _exactly(reader, 4) if first == b"PK\x07\x08" else first)[0]
-        _exactly(reader, 8 if reader.look(12)[8:] in _ZIP_NEXT else 16)
-    if seen != crc:
-        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip's checksum does not match its content")
-
-
-def _zip_content(reader: _Reader, *, method: int, packed: int, described: bool) -> Iterator[bytes]:
-    if method == 0 and not described:
-        while packed and (piece := reader.take(min(packed, PIECE_BYTES))):
-            packed -= len(piece)
-            yield piece
-        return
-    if method != zlib.DEFLATED:
-        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", f"zip method {method} is not known here")
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        while not inflate.eof:
-            data = inflate.unconsumed_tail or reader.take(PIECE_BYTES)
-            if not data:
-                raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its end")
-            yield inflate.decompress(data, PIECE_BYTES)
-    except zlib.error as error:
-        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip layer is damaged") from error
-    reader._held = inflate.unused_data + reader._held  # noqa: SLF001 - what inflate took beyond its end goes back
-
-
-def _exactly(reader: _Reader, size: int) -> bytes:
-    data = reader.take(size)
-    if len(data) != size:
-        raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends inside a header")
-    return data
-
-
 _PEELERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
     "gzip": _gunzip,
     "bzip2": _bunzip2,
     "xz": _unxz,
-    "zip": _unzip,
+    "zip": unzip,
     "tar": _untar,
 }
