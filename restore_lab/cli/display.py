@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
-from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from restore_lab.drill import Outcome
 from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
@@ -43,22 +44,47 @@ def watching() -> Iterator[Listener]:
     if not console.is_terminal:
         yield lambda _event: None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), TimeLeft(), console=console, transient=True) as progress:
-        task = progress.add_task("Opening the register", total=None)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[read]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        stage = _Stage(progress)
 
         def show(event: Event) -> None:
             match event:
-                case Entered(stage=stage, about=about):
-                    said = f"{_SAID[stage]} ({about})" if about else _SAID[stage]
-                    progress.reset(task, description=escape(said), total=None)
+                case Entered(stage=entered, about=about):
+                    stage.enter(f"{_SAID[entered]} ({about})" if about else _SAID[entered])
                 case BytesRead(done_bytes=done, of_bytes=total):
-                    progress.update(task, completed=done, total=total)
+                    stage.read(done, total)
                 case Found(finding=found):
                     params = ", ".join(f"{name} {value}" for name, value in found.params)
                     progress.console.print(f"  found {found.code} {params}".rstrip(), markup=False, highlight=False)
 
         yield show
+
+
+class _Stage:
+    """The one line of progress: each stage begins it anew, so that no figure of the one before stays."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("Opening the register", total=None, read="")
+        self.since = monotonic()
+
+    def enter(self, said: str) -> None:
+        self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(escape(said), total=None, read="")
+        self.since = monotonic()
+
+    def read(self, done: int, total: int) -> None:
+        """Show bytes, rate and the time left, all of this stage."""
+        rate = done / max(0.001, monotonic() - self.since)
+        left = f", {(total - done) / rate:.0f} s left" if 0 < done < total else ""
+        read = f"{decimal(done)} of {decimal(total)}, {decimal(int(rate))}/s{left}"
+        self.progress.update(self.task, completed=done, total=total, read=read)
 
 
 def summarise(outcome: Outcome) -> None:
