@@ -65,12 +65,49 @@ def _help() -> None:
     print(f"--help: median {statistics.median(seconds):.3f} s of 9 (aim 0.25 s)")
 
 
+EMPTY_DUMP = """--
+-- PostgreSQL database dump
+--
+
+-- Dumped from database version {series}.0
+
+CREATE TABLE public.entry (id integer PRIMARY KEY, made timestamp NOT NULL);
+INSERT INTO public.entry VALUES (1, '{made}');
+
+--
+-- PostgreSQL database dump complete
+--
+"""
+EMPTY_SCENARIO = """title = "Smallest drill"
+[[restore]]
+place = "dossiers"
+[[restore.check]]
+kind = "integrity"
+[[restore.check]]
+kind = "counts"
+main = ["entry"]
+"""
+
+
 def _empty_drill() -> None:
+    """One table, one row, two questions: what a drill costs before there is anything to restore."""
     with tempfile.TemporaryDirectory(prefix="restore-lab-bench-") as folder:
         lab = Path(folder) / "lab"
-        make_demo(lab, Sample(engine="postgresql", day=datetime.now(UTC).date(), patients=1))
-        seconds = [_timed([COMMAND, "--lab", str(lab), "run", "--scenario", "annual", "--json"]) for _ in range(3)]
-    print(f"smallest drill to signed report, PostgreSQL in a container: median {statistics.median(seconds):.2f} s of 3")
+        now = datetime.now(UTC)
+        make_demo(lab, Sample(engine="sqlite", day=now.date()))
+        (backup,) = (lab / "backups").iterdir()
+        dump = EMPTY_DUMP.format(series=_newest("postgresql").series, made=now.replace(tzinfo=None).isoformat())
+        backup.with_suffix(".sql").write_text(dump, "utf-8")
+        backup.unlink()
+        (lab / "scenarios" / "annual" / "scenario.toml").write_text(EMPTY_SCENARIO, "utf-8")
+        os.utime(backup.with_suffix(".sql"), (now.timestamp() - 3600,) * 2)
+        argv = [COMMAND, "--lab", str(lab), "run", "--scenario", "annual"]
+        first = subprocess.run(argv, check=False, capture_output=True, text=True).stdout.splitlines()[0]
+        seconds = [_timed(argv) for _ in range(5)]
+    print(
+        f"smallest drill to signed report, PostgreSQL in a container, {first}: "
+        f"median {statistics.median(seconds):.2f} s of 5 (aim 6 s)"
+    )
 
 
 def _plain_dump(engine: str, megabytes: int, folder: Path) -> Path:
