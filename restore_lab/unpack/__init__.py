@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, ClassVar, Protocol, Self
+from typing import BinaryIO, ClassVar, Protocol
 
 from restore_lab.findings import Code
 from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
@@ -183,13 +183,13 @@ def _unxz(pieces: Iterator[bytes]) -> Iterator[bytes]:
 class _Member(tarfile.TarInfo):
     """A tar header; names and attributes that would fill the memory are refused before they are read."""
 
-    _BESIDE: ClassVar = frozenset(b"xgXLK")
+    _BESIDE: ClassVar = frozenset({b"x", b"g", b"X", b"L", b"K"})
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)
-        if member.type[0] in cls._BESIDE and member.size > _MOST_BESIDE_BYTES:
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Refuse before the standard library reads on: the one step that every release of it takes with each header."""
+        if self.type in self._BESIDE and self.size > _MOST_BESIDE_BYTES:
             raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "tar", "a name or an attribute in the tar is too large")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]  # private, so not in its stubs
         return member
 
 
