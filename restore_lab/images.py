@@ -7,17 +7,17 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 from restore_lab import process
 from restore_lab.errors import MachineFailed
+from restore_lab.sandboxes.container.docker_engine import reached
 
 PREFIX = "restore-lab"
 RECIPE_LABEL = "restore-lab.recipe"
@@ -87,7 +87,7 @@ def find(image: Image) -> BuiltImage | None:
     Raises:
         MachineFailed: the Docker engine does not answer.
     """
-    with _engine() as engine:
+    with reached(_BUILD_SECONDS) as engine:
         return _described(engine, image.tag)
 
 
@@ -100,7 +100,7 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
     Raises:
         MachineFailed: the Docker engine does not answer, there is nothing to start from, or a step of the build failed.
     """
-    with _engine() as engine:
+    with reached(_BUILD_SECONDS) as engine:
         recipe = _recipe(image.engine, image.series, image.suite, base or "")
         if _label(engine, image.tag, RECIPE_LABEL) == recipe:
             progress(f"{image.tag} is built already")
@@ -138,7 +138,7 @@ def _debian(engine: docker.DockerClient, suite: str, progress: Progress) -> tupl
     public = f"debian:{suite}-slim"
     progress(f"pulling {public}")
     try:
-        with _engine(timeout_seconds=_PULL_SECONDS) as impatient:
+        with reached(_PULL_SECONDS) as impatient:
             for _ in impatient.api.pull("debian", tag=f"{suite}-slim", stream=True, decode=True):
                 pass
     except MachineFailed:
@@ -269,19 +269,3 @@ def _environment() -> dict[str, str]:
 def _last_line(raw: bytes) -> str:
     lines = raw.decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-
-@contextmanager
-def _engine(timeout_seconds: int = _BUILD_SECONDS) -> Iterator[docker.DockerClient]:
-    """Reach the Docker engine; its errors become ours."""
-    try:
-        engine = docker.from_env(timeout=timeout_seconds)
-        try:
-            yield engine
-        finally:
-            engine.close()
-    except (DockerException, OSError) as error:
-        raise MachineFailed(
-            f"the Docker engine did not do its part: {error.__class__.__name__}: {str(error).splitlines()[0]}",
-            hint="`docker info` says whether it runs and whether you may use it",
-        ) from error

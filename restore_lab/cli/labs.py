@@ -106,15 +106,15 @@ def _scenarios(lab: Lab) -> list[str]:
 
 
 def _machines() -> None:
-    """Say which servers a drill could run on here; one line a kind where all of them lack the same."""
+    """Say which servers a drill could run on here, those that lack the same on one line."""
     from restore_lab.engines import ENGINES  # noqa: PLC0415
     from restore_lab.sandboxes import SANDBOXES  # noqa: PLC0415
 
     servers = [server for engine in ENGINES.values() for server in engine().offered()]
     for kind, driver in SANDBOXES.items():
-        lacks = {f"{server.engine} {server.series}": driver().lacks(server) for server in servers}
-        if len(set(lacks.values())) == 1 and None not in lacks.values():
-            click.echo(f"no    {kind}: {next(iter(lacks.values()))}")
-            continue
-        for name, lack in lacks.items():
-            click.echo(f"no    {kind}: {name}: {lack}" if lack else f"ok    {kind}: {name}")
+        lacks: dict[str | None, list[str]] = {}
+        for server in servers:
+            lacks.setdefault(driver().lacks(server), []).append(f"{server.engine} {server.series}")
+        for lack, names in lacks.items():
+            said = f"{kind}: {', '.join(names)}"
+            click.echo(f"no    {said}: {lack}" if lack else f"ok    {said}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import docker
@@ -54,13 +55,13 @@ def socket_path() -> str:
 
 def info() -> Mapping[str, Any]:
     """Ask the engine what it is and can enforce. Source: Engine API, ``GET /info``."""
-    with _engine() as engine:
+    with reached() as engine:
         return dict(engine.info())
 
 
 def image_id(tag: str) -> str | None:
     """Give the ID of an image of this host, None when it is not there. Nothing is pulled."""
-    with _engine() as engine:
+    with reached() as engine:
         try:
             return str(engine.images.get(tag).id)
         except NotFound:
@@ -69,7 +70,7 @@ def image_id(tag: str) -> str | None:
 
 def create_volume(name: str, labels: Mapping[str, str]) -> None:
     """Create an empty volume."""
-    with _engine() as engine:
+    with reached() as engine:
         engine.volumes.create(name, labels=dict(labels))
 
 
@@ -77,13 +78,13 @@ def create_container(plan: Plan) -> None:
     """Create the container and start it."""
     mounts = [Mount(SCRATCH, plan.volume, type="volume")] if plan.storage == "volume" else []
     ulimits = [Ulimit(name=name, soft=value, hard=value) for name, value in plan.ulimits()]
-    with _engine() as engine:
+    with reached() as engine:
         engine.containers.create(**plan.options(), mounts=mounts, ulimits=ulimits).start()
 
 
 def look_up(kind: Kind, name: str) -> Mapping[str, Any] | None:
     """Inspect a container or a volume; None when the engine does not know it."""
-    with _engine() as engine:
+    with reached() as engine:
         try:
             found = engine.containers.get(name) if kind == "container" else engine.volumes.get(name)
         except NotFound:
@@ -93,7 +94,7 @@ def look_up(kind: Kind, name: str) -> Mapping[str, Any] | None:
 
 def remove(kind: Kind, name: str) -> None:
     """Kill and remove; what is not there is not an error."""
-    with _engine() as engine:
+    with reached() as engine:
         try:
             if kind == "container":
                 engine.api.remove_container(name, v=True, force=True)
@@ -106,7 +107,7 @@ def remove(kind: Kind, name: str) -> None:
 def everything_of(lab_id: str) -> tuple[Found, ...]:
     """List the containers, then the volumes, that carry a lab's label."""
     mine = {"label": f"{LAB_LABEL}={lab_id}"}
-    with _engine() as engine:
+    with reached() as engine:
         containers = engine.api.containers(all=True, filters=mine)
         volumes = engine.api.volumes(filters=mine)["Volumes"] or []
     return (
@@ -117,7 +118,7 @@ def everything_of(lab_id: str) -> tuple[Found, ...]:
 
 def prepare(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stdin: bool) -> tuple[str, str]:
     """Prepare a command as the machine's own user in its folder; give its id and the version the engine speaks."""
-    with _engine() as engine:
+    with reached() as engine:
         prepared = engine.api.exec_create(
             name,
             list(argv),
@@ -131,7 +132,7 @@ def prepare(name: str, argv: Sequence[str], environment: Mapping[str, str], *, s
 
 def start_detached(exec_id: str) -> None:
     """Start a prepared command and leave it running."""
-    with _engine() as engine:
+    with reached() as engine:
         engine.api.exec_start(exec_id, detach=True)
 
 
@@ -142,7 +143,7 @@ def exit_code(exec_id: str) -> int:
         MachineFailed: it does not end, or the engine lost it.
     """
     deadline = time.monotonic() + _EXIT_CODE_SECONDS
-    with _engine() as engine:
+    with reached() as engine:
         while time.monotonic() < deadline:
             state = engine.api.exec_inspect(exec_id)
             if not state["Running"] and state["ExitCode"] is not None:
@@ -152,13 +153,19 @@ def exit_code(exec_id: str) -> int:
 
 
 @contextmanager
-def _engine() -> Iterator[docker.DockerClient]:
-    """Reach the engine; its errors become ours."""
+def reached(timeout_seconds: int = _API_SECONDS) -> Iterator[docker.DockerClient]:
+    """Reach the engine for as long as the block lasts; its errors become ours.
+
+    Raises:
+        MachineFailed: there is none, it does not answer, or it refused what was asked in the block.
+    """
     path = socket_path()
+    if not Path(path).exists():
+        raise MachineFailed("there is no Docker engine on this host", hint="install docker.io; `docker info` says more")
     try:
         with socket.socket(socket.AF_UNIX) as probe:  # the SDK leaks its socket when nobody listens
             probe.connect(path)
-        engine = docker.DockerClient(base_url=f"unix://{path}", timeout=_API_SECONDS)
+        engine = docker.DockerClient(base_url=f"unix://{path}", timeout=timeout_seconds)
         try:
             yield engine
         finally:
