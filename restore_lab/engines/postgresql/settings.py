@@ -49,7 +49,13 @@ QUESTIONING: Final = {
     "timezone": "UTC",
     "lc_messages": "C",
 }
-LOADING: Final = {"default_transaction_read_only": "off", "lc_messages": "C"}
+#: A role or database of the dump may carry a timeout: it would meet the statements that are given again.
+LOADING: Final = {
+    "default_transaction_read_only": "off",
+    "lc_messages": "C",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+}
 #: From 17 on an event trigger may fire at login, and this keeps it from doing so.
 LOGIN_TRIGGERS_SINCE: Final = 17
 #: For the operator's questions: their search path stays what the practice's database says.

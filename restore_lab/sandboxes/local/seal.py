@@ -142,5 +142,7 @@ cd /
 umount -l /old
 mount -o remount,ro / 2>/dev/null || :
 PATH=$path
-exec "$@"
+# Not exec: the first process of a namespace cannot be killed from within, and has orphans to bury.
+"$@"
+exit $?
 """
