@@ -19,7 +19,6 @@ class Stage(StrEnum):
     ASK = "ask"
     DESTROY = "destroy"
     SEAL = "seal"
-    REGISTER = "register"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

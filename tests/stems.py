@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -103,3 +104,22 @@ def assert_no_leak(lab: Path, *outputs: bytes) -> None:
         assert leaks(path.read_bytes()) == set(), path
     for output in outputs:
         assert leaks(output) == set(), output
+
+
+def killed_while_loading(lab: Path, number: signal.Signals, *, after_seconds: float = 0) -> tuple[str, bytes, bytes]:
+    """Send a signal to a drill once it loads, and see it end so; its id, what it printed, what it complained of."""
+    before = set(lab.glob("reports/*/*/drill.log"))
+    words = [str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 90
+    loading: list[Path] = []
+    while not loading and time.monotonic() < deadline:
+        logs = set(lab.glob("reports/*/*/drill.log")) - before
+        loading = [log for log in logs if '"stage": "load"' in log.read_text("ascii")]
+        time.sleep(0.02)
+    time.sleep(after_seconds)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=90)
+    assert child.returncode == (130 if number is signal.SIGTERM else -signal.SIGKILL)
+    (log,) = loading
+    return log.parent.name, out, err

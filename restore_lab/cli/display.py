@@ -26,7 +26,6 @@ _SAID = {
     Stage.ASK: "Asking",
     Stage.DESTROY: "Removing the copy",
     Stage.SEAL: "Sealing the evidence",
-    Stage.REGISTER: "Writing the register",
 }
 _STYLE = {
     Verdict.PASSED: "bold green",

@@ -6,15 +6,13 @@ import base64
 import shutil
 import signal
 import sqlite3
-import subprocess
-import time
 import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stems import COMMAND, NEEDLES, assert_no_leak, command, drill, leaks, replace_backup, rest
+from stems import NEEDLES, assert_no_leak, command, drill, killed_while_loading, leaks, replace_backup, rest
 
 from restore_lab.sample_practice import NUMBER_STEM, STEM
 
@@ -187,19 +185,9 @@ def test_a_drill_killed_while_it_loads_leaves_no_data(lab: Path, number: signal.
     dump = plain_dump(lab)
     slow = "INSERT INTO slow SELECT hex(zeroblob(3000000));\n" * 300
     replace_backup(lab, f"{dump}\nCREATE TABLE slow(a TEXT);\n{slow}".encode(), "sql")
-    before = set(lab.glob("reports/*/*/drill.log"))
-    words = [str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        logs = set(lab.glob("reports/*/*/drill.log")) - before
-        if any('"stage": "load"' in log.read_text("ascii") for log in logs):
-            break
-        time.sleep(0.02)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=60)
 
-    assert child.returncode == (130 if number is signal.SIGTERM else -signal.SIGKILL)
+    _, out, err = killed_while_loading(lab, number)
+
     swept = command(lab, "--lab", str(lab), "sweep")
     assert swept.returncode == 0
     assert_no_leak(lab, out, err, swept.stdout, swept.stderr)

@@ -8,12 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from datetime import date
 from pathlib import Path
 
 import pytest
-from stems import COMMAND, assert_no_leak, command, drill, replace_backup, rest
+from stems import assert_no_leak, command, drill, killed_while_loading, replace_backup, rest
 
 from restore_lab.engines import ENGINES
 from restore_lab.sample_practice import NUMBER_STEM, STEM, Dialect, roles_sql, sql_script
@@ -103,24 +102,12 @@ def test_a_drill_killed_while_it_loads_leaves_no_data_and_no_machine(
     dump = plain_dump(lab, engine)
     slow = "SELECT pg_sleep(20);\n" if engine == "postgresql" else "SELECT SLEEP(20);\n"
     replace_backup(lab, f"{dump}\n{slow}".encode("utf-8", "surrogateescape"), "sql")
-    before = set(lab.glob("reports/*/*/drill.log"))
-    words = [str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        logs = set(lab.glob("reports/*/*/drill.log")) - before
-        if any('"stage": "load"' in log.read_text("ascii") for log in logs):
-            break
-        time.sleep(0.05)
-    time.sleep(1)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=90)
 
-    assert child.returncode == (130 if number is signal.SIGTERM else -signal.SIGKILL)
+    drill_id, out, err = killed_while_loading(lab, number, after_seconds=1)
+
     swept = command(lab, "--lab", str(lab), "sweep")
     assert swept.returncode == 0, swept.stderr
-    (log,) = set(lab.glob("reports/*/*/drill.log")) - before
-    assert left_of(log.parent.name) == []
+    assert left_of(drill_id) == []
     assert_no_leak(lab, out, err, swept.stdout, swept.stderr)
     verified = command(lab, "--lab", str(lab), "register", "verify")
     assert verified.returncode == 0, verified.stdout
