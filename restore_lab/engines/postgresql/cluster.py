@@ -41,6 +41,8 @@ _REFUSAL = re.compile(rb"^(?:psql:<stdin>:\d+: )?(?:ERROR|FATAL|PANIC):  ([0-9A-
 #: psql as we ask: nothing of a user's own files, errors with their SQLSTATE, never a password.
 PSQL: Final = ("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=VERBOSITY=verbose")
 PSQL_ASKS: Final = (*PSQL, "--tuples-only", "--csv")
+#: How psql ends when it could not connect, or was cut off.
+NO_CONNECTION: Final = 2
 #: query_canceled: the server's own limit passed.
 QUERY_CANCELLED: Final = "57014"
 
@@ -128,10 +130,7 @@ class Cluster:
             TimeoutError: the limit passed.
         """
         done, rows = self.ask(script, database=database, timeout_seconds=timeout_seconds, user=user, stops=True)
-        if (code := refusal(done)) == QUERY_CANCELLED:
-            raise TimeoutError(f"the server did not answer within {timeout_seconds:.0f} s")
-        if done.exit_code != 0 or done.cut:
-            raise EngineFailed(f"the server did not answer a question of ours ({code or done.exit_code})")
+        _fail_unless_answered(done, timeout_seconds)
         return rows
 
     def ask(
@@ -147,29 +146,31 @@ class Cluster:
         )
         return done, parsed(done.stdout, null) if done.exit_code == 0 else []
 
-    def anywhere(self) -> str:
-        """Name a database that answers: a dump may drop any of those a server is made with.
+    def rows_anywhere(self, script: str) -> list[Row]:
+        """As `rows`, in the first database that lets us in: a dump may drop any of those a server is made with.
 
         Raises:
-            EngineFailed: none does.
+            EngineFailed: none does, or the server refused.
+            TimeoutError: as `rows`.
         """
         for database in _MAINTENANCE:
-            done, _ = self.ask("SELECT 1;", database=database, timeout_seconds=_QUESTION_SECONDS)
-            if done.exit_code == 0:
-                return database
+            done, rows = self.ask(script, database=database, timeout_seconds=_QUESTION_SECONDS, stops=True)
+            if done.exit_code != NO_CONNECTION:
+                _fail_unless_answered(done, _QUESTION_SECONDS)
+                return rows
         raise EngineFailed("no database of the throwaway server answers")
 
     def databases(self) -> list[str]:
         """Name every database that can be connected to, but for the templates a server is made with; the target first.
 
         Raises:
-            EngineFailed: as `anywhere`.
+            EngineFailed, TimeoutError: as `rows_anywhere`.
         """
         question = (
             "SELECT datname FROM pg_database WHERE datallowconn AND datname NOT IN ('template0', 'template1')"
             " ORDER BY datname <> 'restored', datname;"
         )
-        return [name or "" for (name,) in self.rows(question, database=self.anywhere())]
+        return [name or "" for (name,) in self.rows_anywhere(question)]
 
     def load(
         self,
@@ -207,6 +208,13 @@ class Cluster:
 
 
 _HINT: Final = "`restore-lab doctor` says whether this machine can run it"
+
+
+def _fail_unless_answered(done: Completed, timeout_seconds: float) -> None:
+    if (code := refusal(done)) == QUERY_CANCELLED:
+        raise TimeoutError(f"the server did not answer within {timeout_seconds:.0f} s")
+    if done.exit_code != 0 or done.cut:
+        raise EngineFailed(f"the server did not answer a question of ours ({code or done.exit_code})")
 
 
 def refusal(done: Completed) -> str:

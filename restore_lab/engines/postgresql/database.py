@@ -14,6 +14,7 @@ from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load
 from restore_lab.engines.postgresql import catalogue
 from restore_lab.engines.postgresql.cluster import (
     MARGIN_SECONDS,
+    NO_CONNECTION,
     PSQL_ASKS,
     QUERY_CANCELLED,
     TARGET,
@@ -37,8 +38,6 @@ _TOO_MUCH: Final = "54000"
 #: Database, schema and table of 63 bytes each.
 _LONGEST_NAME: Final = 192
 _DATA_CORRUPTED: Final = "XX001"
-#: How psql ends when it could not connect, or was cut off.
-_NO_CONNECTION: Final = 2
 #: What one question of the operator's becomes; psql reads nothing inside dollar quotes.
 _OPEN: Final = """BEGIN READ ONLY;
 DO {outer}
@@ -102,8 +101,8 @@ class PostgresqlDatabase:
         limit = self.question_timeout_seconds
         asked, problems = 0, list[Problem]()
         for database in self.cluster.databases():
-            self._rows(catalogue.AMCHECK_COMES, database, limit)
-            ((count,),) = self._rows(catalogue.checked(heaps_too=heaps_too), database, limit)
+            prepared = catalogue.AMCHECK_COMES + catalogue.checked(heaps_too=heaps_too)
+            ((count,),) = self._rows(prepared, database, limit)
             asked += int(count or 0)
             problems += self._damage(database, heaps_too=heaps_too)
             self._rows(catalogue.AMCHECK_GOES, database, limit)
@@ -140,7 +139,7 @@ class PostgresqlDatabase:
         script = catalogue.END_CONNECTIONS
         if self.cluster.has_login_triggers:
             script += catalogue.SILENCE_EVENT_TRIGGERS
-        self.cluster.rows(script, database=self.cluster.anywhere())
+        self.cluster.rows_anywhere(script)
 
     def _database(self) -> str:
         """Name the database with the most tables; the target when none has more."""
@@ -185,7 +184,7 @@ def _refused(done: Completed, timeout_seconds: float) -> Exception:
     """Tell a refused question from a server that is gone and from one that took too long."""
     if (code := refusal(done)) == QUERY_CANCELLED:
         return TimeoutError(f"the question was not answered within {timeout_seconds:.0f} s")
-    if not code or done.exit_code == _NO_CONNECTION:
+    if not code or done.exit_code == NO_CONNECTION:
         return EngineFailed(f"the server did not answer ({code or done.exit_code})")
     first = done.stderr.decode("utf-8", "replace").partition(f"{code}: ")[2].partition("\n")[0]
     return QueryRefused(code, safe_text(subject_of(code, first, done.stderr)))

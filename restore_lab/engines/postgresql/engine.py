@@ -70,7 +70,7 @@ class Postgresql:
         return self._reached(Cluster(machine=machine, series=server.series))
 
     def _reached(self, cluster: Cluster) -> Database:
-        said = cluster.rows("SHOW server_version;", database=cluster.anywhere())
+        said = cluster.rows_anywhere("SHOW server_version;")
         version = str(said[0][0]).partition(" ")[0]
         running = re.match(r"\d+", version)
         if running is None or running.group() != cluster.series:

@@ -199,7 +199,7 @@ class Loading:
             yield finding(Code.SETTING_NEEDED, setting=self._setting)
         if self.dump.format != "plain" or self._messages.of(Meaning.SERVER_LOST):
             return
-        read_only = self.cluster.rows(READ_ONLY_DATABASES, database=self.cluster.anywhere())
+        read_only = self.cluster.rows_anywhere(READ_ONLY_DATABASES)
         if read_only != [("0",)]:
             yield finding(Code.SETTING_NEEDED, setting="default_transaction_read_only")
 
@@ -213,7 +213,7 @@ def make_roles(cluster: Cluster, roles: Iterable[str]) -> None:
     script = "".join(
         f"CREATE ROLE {quoted(role)} NOLOGIN;\nCOMMENT ON ROLE {quoted(role)} IS '{MADE_BY_US}';\n" for role in roles
     )
-    cluster.rows(script, database=cluster.anywhere())
+    cluster.rows_anywhere(script)
 
 
 def quoted(identifier: str) -> str:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from restore_lab.engines.remarks import without_remarks
+
+#: syntax_error: appendix A of the manual.
+_SYNTAX_ERROR: Final = "42601"
 #: Code of what a client says of itself: there is no SQLSTATE in it.
 CLIENT: Final = "CLIENT"
 
@@ -67,6 +71,11 @@ _DROPS = re.compile(
     r"DROP\b|SELECT pg_catalog\.lo_unlink\b|ALTER (?:TABLE|DOMAIN)\b[^;]{1,500}\bDROP CONSTRAINT\b", re.IGNORECASE
 )
 _SETS = re.compile(r"SET\b|SELECT pg_catalog\.set_config\b", re.IGNORECASE)
+#: What a dump begins with, and does as well without: no row is read otherwise for it.
+_SPARED = re.compile(
+    r"(?:SET (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
+    r"|client_min_messages|default_transaction_read_only) = \w+|SET client_encoding = 'UTF8');?"
+)
 _MEMBERSHIP = re.compile(r"GRANT (?:(?! ON )[^;]){1,500} TO \S", re.IGNORECASE)
 _BUILT_IN = re.compile(
     r'(?:schema "public"|(?:language|extension) "plpgsql"|role "postgres"|database "(?:postgres|template1)")'
@@ -133,4 +142,11 @@ def _is_harmless(code: str, text: str, statement: str) -> bool:
         or (_SETS.match(statement) and text.startswith("unrecognized configuration parameter"))
         or (statement.startswith("COMMENT ON EXTENSION") and code == "42501")
         or (_MEMBERSHIP.match(statement) and code in ("42501", "0LP01"))
+        or (code == _SYNTAX_ERROR and _is_spared(statement))
     )
+
+
+def _is_spared(statement: str) -> bool:
+    """Tell whether a message of pg_dump, written into the dump, swallowed nothing that a restore needs."""
+    swallowed = without_remarks(statement)
+    return swallowed is not None and (not swallowed or _SPARED.fullmatch(swallowed) is not None)

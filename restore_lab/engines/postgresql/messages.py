@@ -26,11 +26,11 @@ _MOST_KINDS: Final = 1000
 _MOST_ROLES: Final = 1000
 _STATEMENTS_CHARACTERS: Final = 16 * 1024 * 1024
 
-_BEGINNING = re.compile(rb"^(?:psql(?::<stdin>:\d+)?|pg_restore|pg_dump): ", re.MULTILINE)
+_BEGINNING = re.compile(rb"^(?:psql(?::<stdin>:\d+)?|pg_restore): ", re.MULTILINE)
 _PSQL = re.compile(
     r"psql(?::<stdin>:(\d+))?: (?:(STATEMENT):  |[^\s:]+:  ([0-9A-Z]{5}): |(error|fatal): )?(.*)", re.DOTALL
 )
-_PG_RESTORE = re.compile(r"pg_(?:restore|dump): (?:(error|fatal|warning|detail|hint): )?(.*)", re.DOTALL)
+_PG_RESTORE = re.compile(r"pg_restore: (?:(error|fatal|warning|detail|hint): )?(.*)", re.DOTALL)
 _SERVER_SAYS = re.compile(r"\b(?:ERROR|FATAL|PANIC):  ")
 _COMMAND: Final = "\nCommand was: "
 _ERRORS_IGNORED: Final = "errors ignored on restore: "

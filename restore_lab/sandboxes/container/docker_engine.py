@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,6 +153,16 @@ def exit_code(exec_id: str) -> int:
     raise MachineFailed("the engine does not say how a command ended")
 
 
+@cache
+def _spoken(path: str) -> str:
+    """Give the version of the API the engine speaks; asked once, where the SDK would ask with each connection."""
+    engine = docker.DockerClient(base_url=f"unix://{path}", timeout=_API_SECONDS)
+    try:
+        return str(engine.api.api_version)
+    finally:
+        engine.close()
+
+
 @contextmanager
 def reached(timeout_seconds: int = _API_SECONDS) -> Iterator[docker.DockerClient]:
     """Reach the engine for as long as the block lasts; its errors become ours.
@@ -165,7 +176,7 @@ def reached(timeout_seconds: int = _API_SECONDS) -> Iterator[docker.DockerClient
     try:
         with socket.socket(socket.AF_UNIX) as probe:  # the SDK leaks its socket when nobody listens
             probe.connect(path)
-        engine = docker.DockerClient(base_url=f"unix://{path}", timeout=timeout_seconds)
+        engine = docker.DockerClient(base_url=f"unix://{path}", version=_spoken(path), timeout=timeout_seconds)
         try:
             yield engine
         finally:
