@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from restore_lab.counted import DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, ProblemCount, TableCount
 from restore_lab.errors import SealBroken
 from restore_lab.findings import Finding, Severity
 
@@ -40,11 +41,21 @@ class Isolation(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Acceptance:
+    """Why, by whom and until when a finding was accepted; its weight is then one step lower."""
+
+    reason: str
+    person: str
+    until: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GradedFinding:
     """A finding with the weight `docs/verdicts.md` gives it on the server that was used."""
 
     finding: Finding
     severity: Severity
+    accepted: Acceptance | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,19 +127,14 @@ class ServerRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TableCount:
-    """Rows of one table, counted, never estimated."""
+class ControlRecord:
+    """One negative control: the damage done on purpose, the findings it had to raise, those it raised."""
 
     name: str
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ObjectCount:
-    """How many objects of one kind (`index`, `view`, `trigger`, ...) exist after the restore."""
-
-    kind: str
-    count: int
+    expected: tuple[str, ...]
+    raised: tuple[str, ...]
+    silent: bool
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,17 +155,6 @@ class Moment:
 
     name: str
     at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProblemCount:
-    """Load errors of one kind: the engine's own code and what it is about, how often, first dump line."""
-
-    code: str
-    subject: str
-    count: int
-    harmful: bool
-    first_line: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +186,18 @@ class RestoreRecord:
     checks: tuple[CheckRecord, ...] = ()
     removals: tuple[Removal, ...] = ()
     key_supplied_by: str | None = None
+    keys: tuple[KeyCount, ...] = ()
+    months: tuple[MonthCount, ...] = ()
+    numbers: tuple[NumberCount, ...] = ()
+    documents: tuple[DocumentCount, ...] = ()
+    controls: tuple[ControlRecord, ...] = ()
+    identity_hmac: str | None = None
+    held_until: datetime | None = None
+
+    @property
+    def is_of_documents(self) -> bool:
+        """Whether a folder of documents was restored, and no database."""
+        return self.dump is not None and self.dump.engine == "files"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from restore_lab.evidence import ObjectCount, ProblemCount, TableCount
+from restore_lab.counted import KeyCount, ObjectCount, ProblemCount, TableCount
 from restore_lab.findings import Finding, Problem
 from restore_lab.sandboxes.base import Machine, Server
 
@@ -14,6 +14,16 @@ from restore_lab.sandboxes.base import Machine, Server
 HEAD_BYTES = 64 * 1024
 #: The most a question may bring back.
 MOST_ROWS = 10_000
+#: The most foreign keys, counters and views that are asked one by one; what is beyond counts as unanswered.
+MOST_ASKED = 10_000
+#: How many rows of a view are read: one would not show what only fails further on, all may take for ever.
+ROWS_OF_A_VIEW = 100
+#: How reading a view ends, and what stands there instead where it is only opened.
+VIEW_READ = f"LIMIT {ROWS_OF_A_VIEW}) AS held"
+VIEW_OPENED = "LIMIT 0) AS held"
+#: Why a key, a counter or a view gave no answer, where the engine has no code of its own for it.
+TIMEOUT = "TIMEOUT"
+TOO_MANY = "TOO MANY"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +67,37 @@ class Integrity:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Spoilt:
+    """What was taken out of a restored database on purpose; "" where there was none to take."""
+
+    table: str = ""
+    index: str = ""
+    routine: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class References:
+    """What the schema declares between rows, held against the rows: foreign keys, and counters of new numbers.
+
+    `keys` are those that were counted, `behind` the counters whose next number their column has passed. `unanswered`
+    are keys and counters that could not be asked, each with the reason the engine gave (`TIMEOUT` for our own limit).
+    """
+
+    keys: tuple[KeyCount, ...]
+    behind: tuple[str, ...] = ()
+    unanswered: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Views:
+    """How many views were read, which cannot be, and which gave no answer within their limit."""
+
+    asked: int
+    problems: tuple[Problem, ...] = ()
+    unanswered: tuple[Problem, ...] = ()
+
+
 Row = tuple[str | None, ...]
 
 
@@ -96,6 +137,30 @@ class Database(Protocol):
         """
         ...
 
+    def references(self) -> References:
+        """Count, for every foreign key the schema declares, in force or not, the rows that point at no row.
+
+        A row whose key holds a NULL points at nothing (MATCH SIMPLE); a parent table that is not there makes an orphan
+        of every other. Keys are named `table.constraint`, tables as by `inventory`. By fixed statements of ours under
+        the superuser, each with a limit: a key that passes it is `unanswered`.
+
+        Raises:
+            EngineFailed, TimeoutError: as `inventory`.
+        """
+        ...
+
+    def views(self, *, timeout_seconds: float = 20.0) -> Views:
+        """Read the first rows of every view, with all their columns, under the role of the operator's questions.
+
+        Views run code of the dump: nothing they give leaves the machine, and each has `timeout_seconds`. One that is
+        slower, as a server without statistics makes some, is opened without a row instead: then the server has found
+        all that the view itself names.
+
+        Raises:
+            EngineFailed: as `inventory`.
+        """
+        ...
+
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """Answer one statement of the operator's under the read-only role `restore_lab_reader`.
 
@@ -107,13 +172,30 @@ class Database(Protocol):
         """
         ...
 
+    def spoil(self, table: str) -> Spoilt:
+        """Empty `table`, named as the inventory names it, and drop one index and one routine: a loss made on purpose.
+
+        With "" the engine chooses; where there is nothing to lose, all of the answer is "".
+
+        The database is worth nothing afterwards; only a negative control asks for it, after every other question.
+
+        Raises:
+            EngineFailed, TimeoutError: as `inventory`.
+        """
+        ...
+
 
 class Engine(Protocol):
     """How bytes become a database; stateless."""
 
     @property
     def kind(self) -> str:
-        """The engine's name in lab files: `postgresql`, `mariadb`, `sqlite`."""
+        """The engine's name in lab files: `postgresql`, `mariadb`, `sqlite`, `files`."""
+        ...
+
+    @property
+    def archives(self) -> frozenset[str]:
+        """Which layers it takes whole, and `unpack` leaves on; an engine with any must be named in the scenario."""
         ...
 
     def recognise(self, head: bytes) -> Dump | None:

@@ -11,10 +11,10 @@ import hashlib
 import lzma
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol, Self
 
 from restore_lab.findings import Code
 from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
@@ -64,8 +64,10 @@ class Peeled:
     layers: tuple[str, ...]
 
 
-def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int) -> Peeled:
+def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int, keep: Collection[str] = ()) -> Peeled:
     """Take off every layer, outermost first; each may expand to at most `most_bytes` in all.
+
+    A layer in `keep` is left on, with all that is within it: an engine takes it as it is.
 
     Raises:
         UnpackFault: a layer is damaged, too large, holds several files, or is encrypted. Also raised while `chunks` is
@@ -73,7 +75,7 @@ def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int) -> Peeled
     """
     layers: list[str] = []
     head, chunks = _peek(iter(pieces), head_bytes)
-    while layer := _layer(head):
+    while (layer := _layer(head)) and layer not in keep:
         if len(layers) == MOST_LAYERS:
             raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"more than {MOST_LAYERS} layers around the dump")
         layers.append(layer)
@@ -184,6 +186,21 @@ class _Member(tarfile.TarInfo):
     """A tar header; names and attributes that would fill the memory are refused before they are read."""
 
     _BESIDE: ClassVar = frozenset({b"x", b"g", b"X", b"L", b"K"})
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Refuse what is no header and no end: the standard library takes all of it, and nothing at all, for an end.
+
+        So does GNU tar when bytes stop after a member, but a writer that died there leaves just the same. One block of
+        zeros is enough, as it is for GNU tar. Source: POSIX pax, "ustar Interchange Format".
+        """
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            message = "the tar ends without the mark of its end, or a header is ruined"
+            raise UnpackFault(Code.ARCHIVE_DAMAGED, "tar", message) from error
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         """Refuse before the standard library reads on: the one step that every release of it takes with each header."""

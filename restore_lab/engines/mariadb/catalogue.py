@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.engines.base import Row
+from restore_lab.engines.naming import Named
 from restore_lab.findings import Problem, reduce_message
 
 #: Leads every question of ours about what is not the server's own.
-_SYSTEM: Final = "SET @system = 'mysql,information_schema,performance_schema,sys';\n"
+SYSTEM: Final = "SET @system = 'mysql,information_schema,performance_schema,sys';\n"
 #: Tables that hold rows of their own: what only points elsewhere (MERGE, FEDERATED, CONNECT, SPIDER) is left out.
 TABLES: Final = (
-    _SYSTEM
+    SYSTEM
     + """
 SELECT HEX(table_schema), HEX(table_name) FROM information_schema.tables
 WHERE NOT FIND_IN_SET(table_schema, @system) AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
@@ -29,7 +30,7 @@ ORDER BY table_schema, table_name;
 )
 #: Accounts of the server itself and ours are no `user`.
 OBJECTS: Final = (
-    _SYSTEM
+    SYSTEM
     + """
 SELECT 'table', COUNT(*) FROM information_schema.tables
   WHERE NOT FIND_IN_SET(table_schema, @system) AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED');
@@ -52,9 +53,26 @@ SELECT 'user', COUNT(*) FROM mysql.global_priv
   AND JSON_VALUE(priv, '$.is_role') IS NULL;
 """
 )
+#: What a dump may announce by name, whatever database it names: relations, views, routines, triggers.
+NAMES: Final = """
+SELECT 'table', HEX(table_schema), HEX(table_name) FROM information_schema.tables;
+SELECT 'view', HEX(table_schema), HEX(table_name) FROM information_schema.tables WHERE table_type = 'VIEW';
+SELECT 'routine', HEX(routine_schema), HEX(routine_name) FROM information_schema.routines;
+SELECT 'trigger', HEX(trigger_schema), HEX(trigger_name) FROM information_schema.triggers;
+"""
+#: Tables without transactions that hold rows; of these engines the number is exact.
+NOT_TRANSACTIONAL: Final = (
+    SYSTEM
+    + """
+SELECT HEX(table_schema), HEX(table_name) FROM information_schema.tables
+WHERE NOT FIND_IN_SET(table_schema, @system) AND table_type = 'BASE TABLE'
+AND engine IN ('MyISAM', 'Aria', 'MEMORY') AND table_rows > 0
+ORDER BY table_schema, table_name;
+"""
+)
 #: Accounts that own a view, a routine, a trigger or an event and are not there: these then fail when they are used.
 DEFINERS_ABSENT: Final = (
-    _SYSTEM  # noqa: S608 - nothing but our own text
+    SYSTEM  # noqa: S608 - nothing but our own text
     + """
 SELECT HEX(definer) FROM (
   SELECT definer FROM information_schema.views WHERE NOT FIND_IN_SET(table_schema, @system)
@@ -96,6 +114,15 @@ def read_tables(stdout: bytes) -> tuple[Table, ...]:
     """Read the answer to `TABLES`."""
     rows = (line.split(b"\t") for line in stdout.splitlines())
     return tuple(Table(database=read_hex(database), name=read_hex(name)) for database, name in rows)
+
+
+def read_names(stdout: bytes) -> dict[str, set[Named]]:
+    """Read the answer to `NAMES`, by kind."""
+    names: dict[str, set[Named]] = {"table": set(), "view": set(), "routine": set(), "trigger": set()}
+    for line in stdout.splitlines():
+        kind, place, name = line.split(b"\t")
+        names[kind.decode("ascii")].add(Named(read_hex(place), read_hex(name)))
+    return names
 
 
 def read_hex(digits: bytes) -> str:

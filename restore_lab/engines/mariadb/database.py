@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, Row
-from restore_lab.engines.mariadb import catalogue
+from restore_lab.counted import KeyCount, ObjectCount, TableCount
+from restore_lab.engines import announced
+from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.mariadb import catalogue, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table
-from restore_lab.engines.mariadb.load import Passage, Tally, judge
+from restore_lab.engines.mariadb.changing import Places, Warnings, judge_changes, places, read_places, zero_dates
+from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
 from restore_lab.engines.mariadb.messages import Cause
-from restore_lab.engines.mariadb.server import DEFAULT_DATABASE, READER, LiveServer, refusal, refused_by
+from restore_lab.engines.mariadb.references import Answers, Asked
+from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, READER, LiveServer, refusal, refused_by
+from restore_lab.engines.outline import Outline
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.evidence import ObjectCount, TableCount
 from restore_lab.findings import Code, Finding, finding, safe_text
 from restore_lab.sandboxes.base import Completed
 
 _CATALOGUE_SECONDS: Final = 600.0
 _GRACE_SECONDS: Final = 15.0
+#: What one key or counter may take, and all views together.
+_KEY_SECONDS: Final = 300.0
+_VIEWS_SECONDS: Final = 900.0
 #: ER_STATEMENT_TIMEOUT: max_statement_time passed.
 _STATEMENT_TIMEOUT: Final = "1969"
 #: What a dying server writes in its log when the machine has no more to give.
@@ -39,15 +47,27 @@ class MariadbDatabase:
     def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
         """See `Database.load`: one client, `--force`, so that what can come back does and every error is seen."""
         self._questioned = None
-        passage = Passage()
-        tally = Tally(word=passage.word)
-        done = self.server.feed(passage.through(chunks), tally.take, timeout_seconds=self.load_timeout_seconds)
+        passage = Passage(outline=outline_of(dump))
+        tally = Tally(word=passage.word, spared=passage.remarks.spared)
+        warnings = Warnings()
+        done = self.server.feed(
+            passage.through(chunks), tally.take, warnings.take, timeout_seconds=self.load_timeout_seconds
+        )
         if not self._still_ours():
             return Load(seconds=done.seconds, problems=tally.problems(), findings=self._why_gone())
         tables = self._tables()
         named = frozenset(f"{table.database}.{table.name}" for table in tables)
-        findings = (*judge(tally, passage, dump, named), *self._landing(tables), *self._definers())
-        return Load(seconds=done.seconds, problems=tally.problems(), findings=findings)
+        told = judge(tally, passage, dump, named)
+        findings = (
+            *told,
+            *self._changes(warnings, passage.outline, dump),
+            *(zero_dates(passage.outline) if announced.all_came(told) else ()),
+            *self._landing(tables),
+            *self._definers(),
+            *self._without_transactions(tables),
+        )
+        absent = self._absent(passage.outline, findings)
+        return Load(seconds=done.seconds, problems=tally.problems(), findings=(*findings, *absent))
 
     def inventory(self) -> Inventory:
         """See `Database.inventory`; tables outside the questioned database are named with theirs."""
@@ -67,6 +87,52 @@ class MariadbDatabase:
         answer = self.server.ask(catalogue.checking(tables), timeout_seconds=self.check_timeout_seconds)
         asked, problems = catalogue.read_checks(answer, tables, _names(tables))
         return Integrity(asked=asked, problems=problems)
+
+    def spoil(self, table: str) -> Spoilt:
+        """See `Database.spoil`."""
+        if not table:
+            return Spoilt()
+        tables = self._tables()
+        chosen = next((one for one, name in zip(tables, _names(tables), strict=True) if name == table), None)
+        if chosen is None:
+            raise EngineFailed("the table to be emptied is not there")
+        index, routine = (
+            spoiling.read_found(self.server.ask([question], timeout_seconds=_CATALOGUE_SECONDS))
+            for question in (spoiling.INDEX, spoiling.ROUTINE)
+        )
+        self.server.ask(spoiling.spoiling(chosen, index, routine), timeout_seconds=self.check_timeout_seconds)
+        return Spoilt(
+            table=table, index=safe_text(index[-1] if index else ""), routine=safe_text(routine[-1] if routine else "")
+        )
+
+    def references(self) -> References:
+        """See `Database.references`; counters are sequences that a column takes its default from."""
+        keys = references.orphans(self.server.ask([references.KEYS], timeout_seconds=_CATALOGUE_SECONDS))
+        counters = references.counters(self.server.ask([references.COUNTERS], timeout_seconds=_CATALOGUE_SECONDS))
+        asked = (*keys, *counters)
+        names, answers = self._one_by_one(asked, each_seconds=_KEY_SECONDS, all_seconds=self.check_timeout_seconds)
+        behind = (names[at] for at, number in answers.numbers.items() if at >= len(keys) and number)
+        return References(
+            keys=tuple(
+                KeyCount(key=names[at], orphans=number) for at, number in answers.numbers.items() if at < len(keys)
+            ),
+            behind=tuple(dict.fromkeys(behind)),
+            unanswered=(*answers.refused, *answers.unanswered),
+        )
+
+    def views(self, *, timeout_seconds: float = 20.0) -> Views:
+        """See `Database.views`."""
+        asked = references.views(self.server.ask([references.VIEWS], timeout_seconds=_CATALOGUE_SECONDS))
+        _, answers = self._one_by_one(
+            asked, each_seconds=timeout_seconds, all_seconds=max(_VIEWS_SECONDS, timeout_seconds), user=READER
+        )
+        slow = references.slow(asked, answers)
+        _, opened = self._one_by_one(slow, each_seconds=timeout_seconds, all_seconds=_VIEWS_SECONDS, user=READER)
+        return Views(
+            asked=len(asked) - len(opened.unanswered),
+            problems=(*references.unusable(answers), *references.unusable(opened)),
+            unanswered=opened.unanswered,
+        )
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`; binary columns come back as `0x` and hexadecimal digits.
@@ -93,6 +159,20 @@ class MariadbDatabase:
             raise QueryRefused("ROWS")
         return rows
 
+    def _one_by_one(
+        self, asked: Sequence[Asked], *, each_seconds: float, all_seconds: float, user: str = ADMIN
+    ) -> tuple[tuple[str, ...], Answers]:
+        named = _named([one.table for one in asked], catalogue.questioned(self._tables(), DEFAULT_DATABASE))
+        names = tuple(
+            f"{name}.{safe_text(one.key)}" if one.key else name for one, name in zip(asked, named, strict=True)
+        )
+        said = bytearray()
+        if asked:
+            sql = references.script(asked, each_seconds=each_seconds)
+            with suppress(TimeoutError):
+                self.server.ask_each(sql, said.extend, user=user, timeout_seconds=all_seconds)
+        return names, references.read(bytes(said), asked, names)
+
     def _tables(self) -> tuple[Table, ...]:
         return catalogue.read_tables(self.server.ask([catalogue.TABLES], timeout_seconds=_CATALOGUE_SECONDS))
 
@@ -105,7 +185,24 @@ class MariadbDatabase:
     def _definers(self) -> tuple[Finding, ...]:
         answer = self.server.ask([catalogue.DEFINERS_ABSENT], timeout_seconds=_CATALOGUE_SECONDS)
         absent = tuple(catalogue.read_hex(line) for line in answer.splitlines())
-        return (finding(Code.ROLES_NOT_IN_BACKUP, count=len(absent), role=absent[0]),) if absent else ()
+        return (finding(Code.DEFINERS_ABSENT, count=len(absent), definer=absent[0]),) if absent else ()
+
+    def _changes(self, warnings: Warnings, outline: Outline, dump: Dump) -> tuple[Finding, ...]:
+        warnings.close()
+        where = Places()
+        if unplaced := warnings.unplaced():
+            where = read_places(self.server.ask([places(unplaced)], timeout_seconds=_CATALOGUE_SECONDS))
+        return tuple(judge_changes(warnings, where, outline, dump))
+
+    def _without_transactions(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
+        answer = self.server.ask([catalogue.NOT_TRANSACTIONAL], timeout_seconds=_CATALOGUE_SECONDS)
+        found = catalogue.read_tables(answer)
+        shown = _named(found, catalogue.questioned(tables, DEFAULT_DATABASE))
+        return (finding(Code.NOT_TRANSACTIONAL, count=len(found), table=shown[0]),) if found else ()
+
+    def _absent(self, outline: Outline, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        names = catalogue.read_names(self.server.ask([catalogue.NAMES], timeout_seconds=_CATALOGUE_SECONDS))
+        return tuple(announced.absent(outline, names, default=DEFAULT_DATABASE, findings=findings))
 
     def _still_ours(self) -> bool:
         """Make our accounts anew; False when the server is not there any more."""
@@ -133,7 +230,10 @@ class MariadbDatabase:
 
 def _names(tables: Sequence[Table]) -> tuple[str, ...]:
     """Name tables for people: the database only where it is not the questioned one."""
-    database = catalogue.questioned(tables, DEFAULT_DATABASE)
+    return _named(tables, catalogue.questioned(tables, DEFAULT_DATABASE))
+
+
+def _named(tables: Sequence[Table], database: str) -> tuple[str, ...]:
     return tuple(
         safe_text(table.name if table.database == database else f"{table.database}.{table.name}", 2 * 64 + 1)
         for table in tables

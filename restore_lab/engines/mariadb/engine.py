@@ -40,6 +40,11 @@ class Mariadb:
     load_timeout_seconds: int = 4 * 3600
     check_timeout_seconds: int = 3600
 
+    @property
+    def archives(self) -> frozenset[str]:
+        """See `Engine.archives`; a dump has every layer taken off."""
+        return frozenset()
+
     def recognise(self, head: bytes) -> Dump | None:
         """See `Engine.recognise`; vendor is `mariadb`, `mysql`, or "" when the dump does not say."""
         return mariadb_heads.recognise(head)

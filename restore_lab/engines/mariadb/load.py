@@ -8,14 +8,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from restore_lab.counted import ProblemCount
+from restore_lab.engines import announced
 from restore_lab.engines.base import Dump
 from restore_lab.engines.mariadb.heads import writes_end_mark
 from restore_lab.engines.mariadb.messages import LINE_BYTES, Cause, Message, read_message
-from restore_lab.evidence import ProblemCount
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.remarks import Remarks
+from restore_lab.engines.tokens import Dialect
 from restore_lab.findings import Code, Finding, finding
 
 _TAIL_BYTES: Final = 64 * 1024
 _END_MARK: Final = b"-- Dump completed"
+#: Statements that a restore into an empty server does as well without: no row comes back otherwise for them.
+_SPARED: Final = re.compile(
+    rb"/\*!\d{5,6} SET @\w+\s?=\s?@@\w+ \*/;|(?:UN)?LOCK TABLES[^;]{0,200};|DROP TABLE IF EXISTS `[^`]{1,64}`;"
+    rb"|/\*!40000 ALTER TABLE `[^`]{1,64}` (?:DIS|EN)ABLE KEYS \*/;"
+)
+#: Tools that write a line end inside a value as `\\n`.
+_ESCAPES_LINE_ENDS: Final = ("mysqldump", "mariadb-dump")
+_SYNTAX_ERROR: Final = "1064"
 #: Beyond so many different ones, messages are counted by their number alone.
 _MOST_GROUPS: Final = 1000
 #: So many tables refused for a lack of this machine are told apart; MySQL 8 dumps of 10,000 tables exist.
@@ -24,6 +36,11 @@ _MOST_EXCUSED: Final = 20_000
 _MOST_NAMES: Final = 20
 #: Nothing of it can come back: the backup is at fault, or looks like it.
 _LOST: Final = frozenset({Cause.BACKUP, Cause.SETTING})
+
+
+def outline_of(dump: Dump) -> Outline:
+    """Begin the outline of a dump."""
+    return Outline(dialect=Dialect.MARIADB, one_line_rows=dump.tool.startswith(_ESCAPES_LINE_ENDS))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,13 +55,19 @@ class Passage:
     lines: int = 0
     tail: bytes = b""
     read_to_end: bool = False
+    remarks: Remarks = field(default_factory=lambda: Remarks(worthless=_SPARED))
+    outline: Outline = field(default_factory=lambda: Outline(dialect=Dialect.MARIADB))
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the dump, then our question."""
         for chunk in chunks:
             self.lines += chunk.count(b"\n")
             self.tail = (self.tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+            self.remarks.look(chunk)
+            self.outline.look(chunk)
             yield chunk
+        self.remarks.close()
+        self.outline.close()
         self.read_to_end = True
         yield f"\n\\g\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{self.word}'\\g\n".encode()
 
@@ -65,6 +88,8 @@ class Tally:
     """The client's messages, counted by kind as they come; its memory does not grow with their number."""
 
     word: str
+    #: Lines of the dump at which a tool's message swallowed a statement that nothing depends on.
+    spared: set[int] = field(default_factory=set)
     reached_end: bool = False
     _groups: dict[tuple[str, str, Cause, str, bool], _Group] = field(default_factory=dict)
     _line: bytearray = field(default_factory=bytearray)
@@ -114,6 +139,8 @@ class Tally:
         message = read_message(raw)
         if message is None:
             return
+        if message.problem.code == _SYNTAX_ERROR and message.problem.line in self.spared:
+            message = replace(message, cause=Cause.HARMLESS)
         excused = self._excuse(message)
         code, subject = message.problem.code, message.problem.subject
         key = (code, subject, message.cause, message.name, excused)
@@ -144,6 +171,9 @@ def judge(tally: Tally, passage: Passage, dump: Dump, tables: frozenset[str]) ->
     findings = [*machine, *_absences(tally), *_settings(tally, tables), *_errors(tally)]
     if not tally.reached_end and not machine:
         findings.append(_stopped(tally, passage))
+    if passage.read_to_end:
+        refused = any(one.code in {Code.LOAD_ERRORS, Code.LOAD_STOPPED} for one in findings)
+        findings += announced.cut(passage.outline, dump, refused=refused)
     if passage.lacks_end_mark(dump):
         findings.append(finding(Code.END_MARK_ABSENT))
     return tuple(findings)

@@ -104,7 +104,7 @@ _CAUSES: Final[dict[str, Cause]] = {
 }
 #: What strict `sql_mode` refuses and a lenient server takes with a warning.
 #: Source: https://mariadb.com/kb/en/sql-mode/#strict-mode
-_STRICTNESS: Final = frozenset(map(str, (1055, 1067, 1101, 1264, 1265, 1292, 1364, 1365, 1366, 1406, 1411, 1441)))
+STRICTNESS: Final = frozenset(map(str, (1055, 1067, 1101, 1264, 1265, 1292, 1364, 1365, 1366, 1406, 1411, 1441)))
 _NO_SPACE: Final = re.compile(r"\((?:errno|Errcode): (?:27|28|122) ")
 _NO_MEMORY: Final = re.compile(r"\((?:errno|Errcode): 12 ")
 
@@ -144,7 +144,7 @@ def _judged(code: str, text: str, subject: str) -> tuple[Cause, str]:
 
 def _setting(code: str, text: str) -> str:
     """Name the server setting that decides on this error, "" when none does."""
-    if code in _STRICTNESS:
+    if code in STRICTNESS:
         return "sql_mode"
     match code:
         case "1118":  # the row that InnoDB cannot hold, or the one whose characters take more bytes than at home

@@ -38,8 +38,7 @@ until "$@" 2>/dev/null; do
   sleep 0.1
 done
 """
-#: Only the client's messages: a result set of the dump's own can then not look like one.
-_MESSAGES_ONLY = 'exec "$@" 2>&1 >/dev/null'
+_TOGETHER = 'exec "$@" 2>&1'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,13 +112,32 @@ class LiveServer:
             raise EngineFailed(f"the server refused a question of ours: {refusal(done)}")
         return done.stdout
 
+    def ask_each(
+        self, sql: Iterable[bytes], said: Callable[[bytes], object], *, user: str, timeout_seconds: float
+    ) -> None:
+        """Run statements of ours to the end, whatever is refused; answers and messages go to `said` as they come.
+
+        Raises:
+            TimeoutError: the limit passed; what was said until then was said.
+        """
+        argv = ("/bin/sh", "-c", _TOGETHER, "ask", *self.client(user), "--force", "--unbuffered")
+        self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=sql, stdout=said)
+
     def feed(
-        self, pieces: Iterable[bytes], messages: Callable[[bytes], object], *, timeout_seconds: float
+        self,
+        pieces: Iterable[bytes],
+        messages: Callable[[bytes], object],
+        printed: Callable[[bytes], object],
+        *,
+        timeout_seconds: float,
     ) -> Completed:
-        """Run a dump as administrator; what the client reports goes to `messages`, result sets nowhere."""
-        options = ("--force", f"--max-allowed-packet={_PACKET_BYTES}", f"--database={DEFAULT_DATABASE}")
-        argv = ("/bin/sh", "-c", _MESSAGES_ONLY, "load", *self.client(ADMIN), *options)
-        return self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=pieces, stdout=messages)
+        """Run a dump as administrator; errors go to `messages`, warnings and the dump's own result sets to `printed`.
+
+        So a result set can never look like an error.
+        """
+        packet = f"--max-allowed-packet={_PACKET_BYTES}"
+        argv = (*self.client(ADMIN), "--force", "--show-warnings", packet, f"--database={DEFAULT_DATABASE}")
+        return self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=pieces, stdout=printed, stderr=messages)
 
     def alive(self) -> bool:
         """Tell whether somebody still answers on the socket, whoever may log in."""
@@ -178,7 +196,7 @@ class LiveServer:
                 f"GRANT ALL PRIVILEGES ON *.* TO {ADMIN}@localhost IDENTIFIED BY '{passwords[ADMIN]}'",
                 " WITH GRANT OPTION;\n",
                 f"DROP USER IF EXISTS {READER}@localhost;\n",
-                f"GRANT SELECT, SHOW VIEW ON *.* TO {READER}@localhost IDENTIFIED BY '{passwords[READER]}';\n",
+                f"GRANT SELECT, SHOW VIEW, EXECUTE ON *.* TO {READER}@localhost IDENTIFIED BY '{passwords[READER]}';\n",
             )
         )
 
@@ -220,6 +238,7 @@ class LiveServer:
             "--local-infile=0",
             "--event-scheduler=OFF",  # DISABLED would refuse to bring events back at all
             f"--max-allowed-packet={_PACKET_BYTES}",
+            "--max-error-count=65535",  # the most there is: each warning of a statement that brings many rows
             f"--innodb-buffer-pool-size={_BUFFER_POOL_BYTES}",
             f"--loose-innodb-buffer-pool-size-max={_BUFFER_POOL_BYTES}",
             "--innodb-flush-log-at-trx-commit=0",

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from typing import Final
 
-#: The role of the operator's questions.
+#: What the role of the operator's questions begins with: see `Cluster.role`.
 READER: Final = "restore_lab_reader"
 #: Marks the roles we made because the dump named them.
 MADE_BY_US: Final = "made by restore-lab: named by the dump, not in it"
 
-_USER_SCHEMA: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+USER_SCHEMA: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 
-def _of_user(catalogue: str, alias: str) -> str:
+def of_user(catalogue: str, alias: str) -> str:
     """No member of an extension: pg_depend, deptype e."""
     return (
         f"NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass"
@@ -26,48 +26,62 @@ def _of_user(catalogue: str, alias: str) -> str:
     )
 
 
-_RELATIONS: Final = (
+#: Relations of the dump, to be narrowed by kind; `c` is pg_class, `n` pg_namespace.
+RELATIONS: Final = (
     f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    f" WHERE {_USER_SCHEMA} AND c.relpersistence <> 't' AND {_of_user('pg_class', 'c')}"
+    f" WHERE {USER_SCHEMA} AND c.relpersistence <> 't' AND {of_user('pg_class', 'c')}"
 )
 
-COUNT_OF_TABLES: Final = f"SELECT count(*) {_RELATIONS} AND c.relkind = 'r';"
+COUNT_OF_TABLES: Final = f"SELECT count(*) {RELATIONS} AND c.relkind = 'r';"
+
+NAMES_OF_TABLES: Final = f"SELECT n.nspname, c.relname {RELATIONS} AND c.relkind = 'r';"
+
+#: What a dump may announce by name: relations, views, routines, triggers, those of extensions too.
+NAMES: Final = (
+    f"SELECT 'table', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    f" WHERE {USER_SCHEMA} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
+    f" UNION ALL SELECT 'view', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    f" WHERE {USER_SCHEMA} AND c.relkind IN ('v', 'm')"
+    f" UNION ALL SELECT 'routine', n.nspname, p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+    f" WHERE {USER_SCHEMA}"
+    " UNION ALL SELECT 'trigger', '', t.tgname FROM pg_trigger t;"
+)
 
 #: One statement a table, each then run by psql: no rule, view or child table can stand in for the table itself.
 ROWS_OF_TABLES: Final = (
     "SELECT format('SELECT %L, %L, count(*) FROM ONLY %I.%I', n.nspname, c.relname, n.nspname, c.relname)"
-    f" {_RELATIONS} AND c.relkind = 'r' ORDER BY n.nspname, c.relname\n\\gexec\n"
+    f" {RELATIONS} AND c.relkind = 'r' ORDER BY n.nspname, c.relname\n\\gexec\n"
 )
 
 
 def _relations(kind: str, relkinds: str) -> str:
-    return f"SELECT '{kind}', count(*) {_RELATIONS} AND c.relkind IN ({relkinds})"
+    return f"SELECT '{kind}', count(*) {RELATIONS} AND c.relkind IN ({relkinds})"
 
 
 def _constraints(kind: str, contype: str) -> str:
     return (
         f"SELECT '{kind}', count(*) FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid"
         f" JOIN pg_namespace n ON n.oid = c.relnamespace"
-        f" WHERE o.contype = '{contype}' AND {_USER_SCHEMA} AND {_of_user('pg_class', 'c')}"
+        f" WHERE o.contype = '{contype}' AND {USER_SCHEMA} AND {of_user('pg_class', 'c')}"
     )
 
 
 def _routines(kind: str, prokinds: str) -> str:
     return (
         f"SELECT '{kind}', count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
-        f" WHERE p.prokind IN ({prokinds}) AND {_USER_SCHEMA} AND {_of_user('pg_proc', 'p')}"
+        f" WHERE p.prokind IN ({prokinds}) AND {USER_SCHEMA} AND {of_user('pg_proc', 'p')}"
     )
 
 
 _TRIGGERS: Final = (
     "SELECT 'trigger', count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
-    f" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND {_USER_SCHEMA}"
+    f" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND {USER_SCHEMA}"
 )
 _TYPES: Final = (
     "SELECT 'type', count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace"
     " LEFT JOIN pg_class c ON c.oid = t.typrelid"
     " WHERE t.typtype IN ('c', 'd', 'e', 'r') AND coalesce(c.relkind, 'c') = 'c'"
-    f" AND {_USER_SCHEMA} AND {_of_user('pg_type', 't')}"
+    f" AND {USER_SCHEMA} AND {of_user('pg_type', 't')}"
 )
 
 #: Constraints of kind n (NOT NULL, stored since 18) are left out: they would make series look different.
@@ -100,7 +114,8 @@ OBJECTS: Final = (
 
 #: Roles are the cluster's: neither the server's own, nor ours, nor those we made because the dump named them.
 ROLES: Final = (
-    "SELECT 'role', count(*) FROM pg_authid a WHERE a.rolname !~ '^pg_' AND a.rolname !~ '^restore_lab_'"
+    "SELECT 'role', count(*) FROM pg_authid a WHERE a.rolname !~ '^pg_'"
+    " AND a.rolname !~ '^restore_lab_(admin|reader)_[0-9a-f]{16}$'"
     f" AND a.rolname <> 'postgres' AND coalesce(shobj_description(a.oid, 'pg_authid'), '') <> '{MADE_BY_US}';"
 )
 
@@ -117,7 +132,7 @@ SILENCE_EVENT_TRIGGERS: Final = "ALTER SYSTEM SET event_triggers = off;\nSELECT 
 
 #: Schemas the dump brought, fullest first: where a statement of an old dump that names none is to be looked for.
 SCHEMAS: Final = (
-    f"SELECT n.nspname FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid WHERE {_USER_SCHEMA}"
+    f"SELECT n.nspname FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid WHERE {USER_SCHEMA}"
     " GROUP BY 1 ORDER BY count(c.oid) DESC, 1 LIMIT 100;"
 )
 
@@ -131,9 +146,9 @@ def reader(*, may_read_all: bool) -> str:
         f"GRANT pg_read_all_data TO {READER};\n"
         if may_read_all
         else f"SELECT format('GRANT USAGE ON SCHEMA %I TO {READER}', n.nspname)"
-        f" FROM pg_namespace n WHERE {_USER_SCHEMA}\n"
+        f" FROM pg_namespace n WHERE {USER_SCHEMA}\n"
         f"UNION ALL SELECT format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO {READER}', n.nspname)"
-        f" FROM pg_namespace n WHERE {_USER_SCHEMA}\n\\gexec\n"
+        f" FROM pg_namespace n WHERE {USER_SCHEMA}\n\\gexec\n"
     )
     return (
         f"SELECT 'CREATE ROLE {READER}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}')\n\\gexec\n"

@@ -10,6 +10,7 @@ that alters or locks `postgres` leaves us able to ask. Sources: PostgreSQL manua
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import secrets
@@ -19,13 +20,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.engines.base import Row
+from restore_lab.engines.postgresql.catalogue import READER
 from restore_lab.engines.postgresql.settings import LOADING, LOGIN_TRIGGERS_SINCE, QUESTIONING, SERVER
 from restore_lab.errors import EngineFailed
 from restore_lab.process import KEPT_OUTPUT_BYTES, Completed
 from restore_lab.sandboxes.base import Machine
 
 BOOTSTRAP: Final = "postgres"
+#: What our superuser's name begins with; what follows is the cluster's own, so that no dump can name it.
 ADMIN: Final = "restore_lab_admin"
+_OURS: Final = (ADMIN, READER)
 TARGET: Final = "restored"
 _CREATE_TARGET: Final = f"CREATE DATABASE {TARGET} OWNER {BOOTSTRAP} TEMPLATE template0"
 #: Where there is always somebody to connect to; a dump may drop any one of them.
@@ -36,7 +40,7 @@ _QUESTION_SECONDS: Final = 60.0
 MARGIN_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.1
 
-_REFUSAL = re.compile(rb"^(?:psql:<stdin>:\d+: )?(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}): ", re.MULTILINE)
+REFUSAL = re.compile(rb"^(?:psql:<stdin>:\d+: )?(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}): ", re.MULTILINE)
 
 #: psql as we ask: nothing of a user's own files, errors with their SQLSTATE, never a password.
 PSQL: Final = ("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=VERBOSITY=verbose")
@@ -59,6 +63,12 @@ class Cluster:
         """The data directory, inside the machine."""
         return f"{self.machine.scratch}/postgresql"
 
+    def role(self, name: str) -> str:
+        """Give the name in this cluster of one of our two roles; any other role is called what it is called."""
+        if name not in _OURS:
+            return name
+        return f"{name}_{hashlib.sha256(self.machine.handle.machine_id.encode()).hexdigest()[:16]}"
+
     def make(self) -> None:
         """Bring the cluster up, add our superuser and the target database.
 
@@ -66,7 +76,9 @@ class Cluster:
             EngineFailed: as `bring_up`.
         """
         self.bring_up()
-        self.rows(f"CREATE ROLE {ADMIN} SUPERUSER LOGIN;\n{_CREATE_TARGET};\n", database="postgres", user=BOOTSTRAP)
+        self.rows(
+            f"CREATE ROLE {self.role(ADMIN)} SUPERUSER LOGIN;\n{_CREATE_TARGET};\n", database="postgres", user=BOOTSTRAP
+        )
 
     def forgo_encoding(self) -> None:
         """Make the still empty target database take any bytes: those of a dump may have no encoding that is known."""
@@ -102,7 +114,7 @@ class Cluster:
         return {
             "PGHOST": self.machine.scratch,
             "PGPORT": "5432",
-            "PGUSER": user,
+            "PGUSER": self.role(user),
             "PGDATABASE": database,
             "PGOPTIONS": " ".join(words),
             "PGCLIENTENCODING": "UTF8",
@@ -141,7 +153,7 @@ class Cluster:
         done = self.machine.run(
             (*PSQL_ASKS, f"--set=ON_ERROR_STOP={int(stops)}", f"--pset=null={null}", "--file=-"),
             timeout_seconds=timeout_seconds + MARGIN_SECONDS,
-            stdin=(script.encode(),),
+            stdin=(script.replace(READER, self.role(READER)).encode(),),
             environment=self.environment(user, database, self.questioning(timeout_seconds)),
         )
         return done, parsed(done.stdout, null) if done.exit_code == 0 else []
@@ -219,7 +231,7 @@ def _fail_unless_answered(done: Completed, timeout_seconds: float) -> None:
 
 def refusal(done: Completed) -> str:
     """Give the SQLSTATE of the first error a client reported, "" when there is none."""
-    found = _REFUSAL.search(done.stderr)
+    found = REFUSAL.search(done.stderr)
     return found.group(1).decode("ascii") if found else ""
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, Row
-from restore_lab.engines.postgresql import catalogue
+from restore_lab.counted import ObjectCount, TableCount
+from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.postgresql import catalogue, referring, spoiling
 from restore_lab.engines.postgresql.cluster import (
     MARGIN_SECONDS,
     NO_CONNECTION,
@@ -22,12 +23,11 @@ from restore_lab.engines.postgresql.cluster import (
     parsed,
     refusal,
 )
-from restore_lab.engines.postgresql.load import Loading
+from restore_lab.engines.postgresql.load import Loading, quoted
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import READING
 from restore_lab.engines.postgresql.wording import subject_of
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.evidence import ObjectCount, TableCount
 from restore_lab.findings import Code, Problem, finding, reduce_message, safe_text
 from restore_lab.sandboxes.base import Completed
 
@@ -84,10 +84,8 @@ class PostgresqlDatabase:
         tables: list[TableCount] = []
         objects: dict[str, int] = {}
         for database in self.cluster.databases():
-            prefix = "" if database == main else f"{database}."
             for schema, table, count in self._rows(catalogue.ROWS_OF_TABLES, database, limit):
-                name = f"{prefix}{schema}.{table}" if prefix or schema != "public" else str(table)
-                tables.append(TableCount(name=safe_text(name, _LONGEST_NAME), rows=int(count or 0)))
+                tables.append(TableCount(name=self._shown(database, schema, table), rows=int(count or 0)))
             for kind, number in self._rows(catalogue.OBJECTS, database, limit):
                 objects[str(kind)] = objects.get(str(kind), 0) + int(number or 0)
         for kind, number in self._rows(catalogue.ROLES, main, limit):
@@ -107,6 +105,35 @@ class PostgresqlDatabase:
             problems += self._damage(database, heaps_too=heaps_too)
             self._rows(catalogue.AMCHECK_GOES, database, limit)
         return Integrity(asked=asked, problems=tuple(problems))
+
+    def spoil(self, table: str) -> Spoilt:
+        """See `Database.spoil`; what refers to the table is emptied with it."""
+        if not table:
+            return Spoilt()
+        for database in self.cluster.databases():
+            for schema, name in self._rows(catalogue.NAMES_OF_TABLES, database, self.question_timeout_seconds):
+                if self._shown(database, schema, name) == table:
+                    emptied = f"{quoted(schema or '')}.{quoted(name or '')}"
+                    return self._spoilt(table, database, spoiling.emptying(emptied))
+        raise EngineFailed("the table to be emptied is not there")
+
+    def _spoilt(self, table: str, database: str, emptying: str) -> Spoilt:
+        limit = self.question_timeout_seconds
+        index = self._rows(spoiling.INDEX, database, limit)
+        routine = self._rows(spoiling.ROUTINE, database, limit)
+        drops = "".join(
+            f"DROP {kind} {found[0][0]} CASCADE;\n" for kind, found in (("INDEX", index), ("ROUTINE", routine)) if found
+        )
+        self._rows(emptying + drops, database, limit)
+        return Spoilt(table=table, index=_name_of(index), routine=_name_of(routine))
+
+    def references(self) -> References:
+        """See `Database.references`."""
+        return referring.references(self.cluster, self._database(), limit_seconds=self.question_timeout_seconds)
+
+    def views(self, *, timeout_seconds: float = 20.0) -> Views:
+        """See `Database.views`."""
+        return referring.views(self.cluster, self._database(), self._reader, each_seconds=timeout_seconds)
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`.
@@ -131,6 +158,12 @@ class PostgresqlDatabase:
             raise QueryRefused(_TOO_MUCH, "bytes" if done.cut else "rows")
         return rows
 
+    def _shown(self, database: str, schema: str | None, table: str | None) -> str:
+        """Name a table for people: its schema unless it is public, its database where it is not the questioned one."""
+        prefix = "" if database == self._database() else f"{database}."
+        name = f"{prefix}{schema}.{table}" if prefix or schema != "public" else str(table)
+        return safe_text(name, _LONGEST_NAME)
+
     def _rows(self, script: str, database: str, timeout_seconds: float) -> list[Row]:
         return self.cluster.rows(script, database=database, timeout_seconds=timeout_seconds)
 
@@ -154,9 +187,12 @@ class PostgresqlDatabase:
 
     def _let_reader_in(self) -> None:
         if not self._has_reader:
-            script = catalogue.reader(may_read_all=int(self.cluster.series) >= _READS_ALL_SINCE)
-            self.cluster.rows(script, database=self._database())
+            self.cluster.rows(self._reader, database=self._database())
             self._has_reader = True
+
+    @property
+    def _reader(self) -> str:
+        return catalogue.reader(may_read_all=int(self.cluster.series) >= _READS_ALL_SINCE)
 
     def _damage(self, database: str, *, heaps_too: bool) -> list[Problem]:
         """Run amcheck's script; an index in error is a message, damage in a table is a row with its name."""
@@ -173,6 +209,10 @@ class PostgresqlDatabase:
         indexes = [(one.code, one.subject) for one in messages.problems()]
         heaps = [(_DATA_CORRUPTED, name) for (name,) in rows if name]
         return [reduce_message(b"", code=code, subject=subject) for code, subject in (*indexes, *heaps)]
+
+
+def _name_of(found: Sequence[Row]) -> str:
+    return safe_text(found[0][1] or "") if found else ""
 
 
 def _dollar_quote() -> str:

@@ -38,6 +38,11 @@ class Postgresql:
     load_timeout_seconds: int = 4 * 3600
     question_timeout_seconds: int = 3600
 
+    @property
+    def archives(self) -> frozenset[str]:
+        """See `Engine.archives`; a dump has every layer taken off."""
+        return frozenset()
+
     def recognise(self, head: bytes) -> Dump | None:
         """See `Engine.recognise`."""
         return heads.recognise(head)

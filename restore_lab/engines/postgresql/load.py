@@ -6,28 +6,40 @@ input, one table after the other. Source: PostgreSQL manual, "SQL Dump", "psql",
 
 from __future__ import annotations
 
+import re
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
+from restore_lab.counted import ProblemCount
+from restore_lab.engines import announced
 from restore_lab.engines.base import HEAD_BYTES, Dump, Load
-from restore_lab.engines.postgresql.catalogue import MADE_BY_US, READ_ONLY_DATABASES, SCHEMAS
-from restore_lab.engines.postgresql.cluster import ADMIN, PSQL, TARGET, Cluster
+from restore_lab.engines.naming import Named
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.postgresql.catalogue import MADE_BY_US, NAMES, READ_ONLY_DATABASES, SCHEMAS
+from restore_lab.engines.postgresql.cluster import ADMIN, BOOTSTRAP, PSQL, TARGET, Cluster
 from restore_lab.engines.postgresql.heads import series_of
 from restore_lab.engines.postgresql.meaning import Meaning, may_follow_from_absence
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
-from restore_lab.evidence import ProblemCount
+from restore_lab.engines.tokens import Dialect
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.process import Completed
 
 #: As pg_dump writes it, in plain dumps and in the contents of archives.
 _NO_ENCODING: Final = b"SET client_encoding = 'SQL_ASCII';"
+#: pg_dumpall of a server whose first superuser is another; it would lock itself out of its own load.
+_FIRST_IS_NO_SUPERUSER: Final = re.compile(rb"^ALTER ROLE postgres (?:WITH )?NOSUPERUSER\b", re.MULTILINE)
 _END_MARKS: Final = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL database cluster dump complete")
 #: What is beyond says that a signal ended the client.
 _LARGEST_EXIT_CODE: Final = 128
+#: Signals by which pg_restore itself gives up on an archive that a text editor went through.
+_CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS})
+#: So many line feeds, each behind a carriage return, stand in no archive that was copied as it was.
+_TELLING_LINE_FEEDS: Final = 8
 _MOST_ABSENCES: Final = 10
 _ABSENCES: Final = {
     Meaning.EXTENSION_ABSENT: Code.EXTENSION_ABSENT,
@@ -54,6 +66,9 @@ class Loading:
     timeout_seconds: float
     _messages: Messages = field(default_factory=Messages)
     _setting: str = ""
+    _loader: str = BOOTSTRAP
+    #: Whether the beginning looks as if copied in text mode, which ruins an archive.
+    _text_copied: bool = False
     #: Problems of the statements that named missing roles and failed again when the roles were there.
     _left: tuple[ProblemCount, ...] = ()
 
@@ -63,15 +78,17 @@ class Loading:
         Raises:
             MachineFailed, EngineFailed, TimeoutError: as `Database.load`.
         """
-        chunks = self._encoded(iter(chunks))
+        chunks = self._prepared(iter(chunks))
         started = time.monotonic()
-        passing = Passing(is_tar=self.dump.format == "tar")
+        outline = Outline(dialect=Dialect.POSTGRESQL) if self._is_plain else None
+        passing = Passing(is_tar=self.dump.format == "tar", outline=outline)
         try:
             done = self.cluster.load(
                 _PSQL_LOADS if self._is_plain else _PG_RESTORE_LOADS,
                 stdin=passing.through(chunks),
                 said=self._messages.take,
                 timeout_seconds=self.timeout_seconds,
+                connection=(self._loader, TARGET),
             )
         except ArchiveCut:
             done = None
@@ -79,20 +96,33 @@ class Loading:
         if not self._messages.of(Meaning.SERVER_LOST):
             self._replay()
         seconds = time.monotonic() - started
-        return Load(
-            seconds=seconds,
-            problems=(*self._messages.problems(), *self._left),
-            findings=(
-                *self._of_end(done, passing),
-                *self._of_messages(),
-                *self._of_settings(),
-                *self._of_tail(passing),
-            ),
+        findings = (
+            *self._of_end(done, passing),
+            *self._of_messages(),
+            *self._of_settings(),
+            *self._of_tail(passing),
         )
+        if outline and passing.ended and not self._messages.of(Meaning.SERVER_LOST):
+            there = self._names()
+            findings += tuple(announced.absent(outline, there, default="", findings=findings))
+        problems = (*self._messages.problems(), *self._left)
+        return Load(seconds=seconds, problems=problems, findings=findings)
 
-    def _encoded(self, chunks: Iterator[bytes]) -> Iterable[bytes]:
-        """Look at the beginning for the one encoding that is not to be converted, and prepare for it."""
+    def _names(self) -> dict[str, set[Named]]:
+        """Name what is there, in every database: a trigger by its name alone, which only its table makes one."""
+        names: dict[str, set[Named]] = {kind: set() for kind in ("table", "view", "routine", "trigger")}
+        for database in self.cluster.databases():
+            for kind, schema, name in self.cluster.rows(NAMES, database=database):
+                names[str(kind)].add(Named(str(schema), str(name)))
+        return names
+
+    def _prepared(self, chunks: Iterator[bytes]) -> Iterable[bytes]:
+        """Look at the beginning for the one encoding that is not to be converted, and for who must not load."""
         first = next(chunks, b"")
+        feeds = first.count(b"\n")
+        self._text_copied = feeds >= _TELLING_LINE_FEEDS and feeds == first.count(b"\r\n")
+        if _FIRST_IS_NO_SUPERUSER.search(first[:HEAD_BYTES]):
+            self._loader = ADMIN
         if _NO_ENCODING in first[:HEAD_BYTES]:
             self.cluster.forgo_encoding()
             self._setting = "ENCODING SQL_ASCII"
@@ -144,7 +174,8 @@ class Loading:
             for problem in self._messages.of(meant)[:1]:
                 blocked = True
                 yield finding(code, reason=problem.code)
-        if done is None:
+        crashed = done is not None and done.exit_code - _LARGEST_EXIT_CODE in _CRASHES
+        if done is None or (crashed and not self._is_plain):
             yield finding(Code.ARCHIVE_DAMAGED, layer=self.dump.format)
         elif done.exit_code < 0 or done.exit_code > _LARGEST_EXIT_CODE:
             yield finding(Code.SERVER_FAILED, reason=f"client {done.exit_code}")
@@ -153,7 +184,9 @@ class Loading:
 
     def _of_client_end(self, done: Completed, passing: Passing) -> Iterator[Finding]:
         if not self._is_plain:
-            if done.exit_code != 0 and not self._messages.errors_ignored:
+            if self._text_copied:
+                yield finding(Code.ARCHIVE_DAMAGED, layer=self.dump.format)
+            elif done.exit_code != 0 and not self._messages.errors_ignored:
                 yield self._of_archive()
         elif done.exit_code != 0 or not passing.ended or done.fed_bytes < passing.passed_bytes:
             last = self._messages.of(Meaning.HARMFUL)[-1:]
@@ -204,6 +237,9 @@ class Loading:
             yield finding(Code.SETTING_NEEDED, setting="default_transaction_read_only")
 
     def _of_tail(self, passing: Passing) -> Iterator[Finding]:
+        if passing.outline and passing.ended:
+            refused = bool(self._messages.of(Meaning.HARMFUL))
+            yield from announced.cut(passing.outline, self.dump, refused=refused)
         if self._is_plain and self.dump.tool and passing.ended and not any(mark in passing.tail for mark in _END_MARKS):
             yield finding(Code.END_MARK_ABSENT)
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from restore_lab.engines.remarks import without_remarks
 
-#: syntax_error: appendix A of the manual.
+#: syntax_error and feature_not_supported: appendix A of the manual.
 _SYNTAX_ERROR: Final = "42601"
+_NOT_SUPPORTED: Final = "0A000"
 #: Code of what a client says of itself: there is no SQLSTATE in it.
 CLIENT: Final = "CLIENT"
 
@@ -71,6 +72,8 @@ _DROPS = re.compile(
     r"DROP\b|SELECT pg_catalog\.lo_unlink\b|ALTER (?:TABLE|DOMAIN)\b[^;]{1,500}\bDROP CONSTRAINT\b", re.IGNORECASE
 )
 _SETS = re.compile(r"SET\b|SELECT pg_catalog\.set_config\b", re.IGNORECASE)
+#: Where `postgres` was not the first superuser, a dump may take that from it; from 16 on the server keeps it.
+_BOOTSTRAP = re.compile(r"ALTER ROLE postgres (?:WITH )?NOSUPERUSER\b")
 #: What a dump begins with, and does as well without: no row is read otherwise for it.
 _SPARED = re.compile(
     r"(?:SET (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
@@ -143,6 +146,7 @@ def _is_harmless(code: str, text: str, statement: str) -> bool:
         or (statement.startswith("COMMENT ON EXTENSION") and code == "42501")
         or (_MEMBERSHIP.match(statement) and code in ("42501", "0LP01"))
         or (code == _SYNTAX_ERROR and _is_spared(statement))
+        or (code == _NOT_SUPPORTED and _BOOTSTRAP.match(statement))
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
+from restore_lab.counted import ProblemCount
 from restore_lab.engines.postgresql.meaning import CLIENT, Meaning, Message, can_be_replayed, meaning
 from restore_lab.engines.postgresql.wording import code_by_wording, subject_of
-from restore_lab.evidence import ProblemCount
 from restore_lab.findings import Problem, reduce_message
 
 #: How much of one message is held while it is read: psql repeats a failed INSERT whole.

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from restore_lab.engines.outline import Outline
+
 #: A plain dump's closing comment is looked for in this much of its end.
 TAIL_BYTES: Final = 64 * 1024
 _TAR_BLOCK: Final = 512
@@ -23,6 +25,7 @@ class Passing:
     passed_bytes: int = 0
     ended: bool = False
     tail: bytearray = field(default_factory=bytearray)
+    outline: Outline | None = None
     _header: bytearray = field(default_factory=bytearray)
     _skip: int = 0
     _finished: bool = False
@@ -37,11 +40,15 @@ class Passing:
             self.passed_bytes += len(chunk)
             self.tail += chunk[-TAIL_BYTES:]
             del self.tail[:-TAIL_BYTES]
+            if self.outline:
+                self.outline.look(chunk)
             if self.is_tar and not self._finished:
                 self._walk(memoryview(chunk))
             yield chunk
         if self.is_tar and not self._finished:
             raise ArchiveCut
+        if self.outline:
+            self.outline.close()
         self.ended = True
 
     def _walk(self, rest: memoryview) -> None:

@@ -6,25 +6,38 @@ Sources: https://www.sqlite.org/fileformat2.html (header), https://www.sqlite.or
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, Row
+from restore_lab.counted import KeyCount, ObjectCount, ProblemCount, TableCount
+from restore_lab.engines import announced
+from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.naming import Named
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.tokens import Dialect
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.evidence import ObjectCount, ProblemCount, TableCount
-from restore_lab.findings import Code, Finding, finding, reduce_message, safe_text
+from restore_lab.findings import Code, Finding, Problem, finding, reduce_message, safe_text
 from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.settings import STRICT
 
 _MAGIC = b"SQLite format 3\0"
-_DUMP_BEGINNING = b"PRAGMA foreign_keys=OFF;"
+#: As `.dump` of sqlite3 begins, and as Connection.iterdump of Python does.
+_DUMP_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?[ \r\n]*(?:PRAGMA foreign_keys=OFF;|BEGIN TRANSACTION;\s*(?:CREATE|PRAGMA)\s)"
+)
 #: Bytes 18 and 19 of the header: 2 is write-ahead logging (file format, section 1.3.3).
 _WAL = b"\x02\x02"
 #: The file or a page of it is not what it must be: the backup's fault, not the machine's.
 _RUINED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "DatabaseError"})
+#: What a dump may announce by name.
+_NAMES = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
+#: What the keys of one table may take.
+_KEY_SECONDS = 300.0
+_LONGEST_KEY = 256
 _CHILD = (Path(__file__).parent / "child.py").read_text("utf-8")
 
 
@@ -37,12 +50,17 @@ class Sqlite:
     kind: Literal["sqlite"] = "sqlite"
     load_timeout_seconds: int = 4 * 3600
 
+    @property
+    def archives(self) -> frozenset[str]:
+        """See `Engine.archives`; a dump has every layer taken off."""
+        return frozenset()
+
     def recognise(self, head: bytes) -> Dump | None:
         """See `Engine.recognise`."""
         if head.startswith(_MAGIC):
             layout = "file-wal" if head[18:20] == _WAL else "file"
             return Dump(engine=self.kind, format=layout, vendor="sqlite", version="3", series="3", tool="")
-        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(_DUMP_BEGINNING):
+        if _DUMP_BEGINNING.match(head):
             return Dump(engine=self.kind, format="plain", vendor="sqlite", version="3", series="3", tool=".dump")
         return None
 
@@ -99,7 +117,7 @@ class _Sqlite:
     def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
         """See `Database.load`."""
         if dump.format == "plain":
-            return self._load_plain(chunks)
+            return self._load_plain(dump, chunks)
         done = self.machine.run(
             ("/bin/sh", "-c", 'exec cat > "$1"', "load", self._file),
             timeout_seconds=self.load_timeout_seconds,
@@ -129,15 +147,54 @@ class _Sqlite:
         problems = tuple(reduce_message(line.encode(), code="INTEGRITY") for line in answer["lines"])
         return Integrity(asked=answer["asked"], problems=problems)
 
+    def references(self) -> References:
+        """See `Database.references`; PRAGMA foreign_key_check, keys named by their columns.
+
+        No counter can be behind: SQLite takes the larger of sqlite_sequence and the table's own last number.
+        Source: https://www.sqlite.org/autoinc.html.
+        """
+        answer = self._ask("references", str(_KEY_SECONDS), timeout_seconds=3600)
+        if (code := answer.get("refused")) in _RUINED:
+            return References(keys=(), unanswered=(reduce_message(b"", code=str(code)),))
+        self._refuse(answer)
+        keys = (
+            KeyCount(key=safe_text(f"{table}.{key}", _LONGEST_KEY), orphans=count)
+            for table, key, count in answer["counts"]
+        )
+        return References(keys=tuple(keys), unanswered=_problems(answer["silent"]))
+
+    def views(self, *, timeout_seconds: float = 20.0) -> Views:
+        """See `Database.views`; a function or a module of the medical software's own is not missed."""
+        answer = self._ask("views", str(timeout_seconds), timeout_seconds=3600 + timeout_seconds)
+        if answer.get("refused") in _RUINED:
+            return Views(asked=0)
+        self._refuse(answer)
+        return Views(
+            asked=answer["asked"], problems=_problems(answer["failed"]), unanswered=_problems(answer["silent"])
+        )
+
+    def spoil(self, table: str) -> Spoilt:
+        """See `Database.spoil`; there are no routines: a trigger goes in their place."""
+        if not table:
+            return Spoilt()
+        names = self._ask("inventory").get("tables", {})
+        name = next((one for one in names if safe_text(one) == table), None)
+        if name is None:
+            raise EngineFailed("the table to be emptied is not there")
+        answer = self._ask("spoil", name)
+        self._refuse(answer)
+        return Spoilt(table=table, index=safe_text(answer["index"]), routine=safe_text(answer["trigger"]))
+
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`; only reading is authorised (sqlite3_set_authorizer)."""
         answer = self._ask("query", sql, timeout_seconds=timeout_seconds)
         self._refuse(answer)
         return [tuple(row) for row in answer["rows"]]
 
-    def _load_plain(self, chunks: Iterable[bytes]) -> Load:
+    def _load_plain(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
+        outline = Outline(dialect=Dialect.SQLITE)
         done = self.machine.run(
-            self._argv("load", "", self._file), timeout_seconds=self.load_timeout_seconds, stdin=chunks
+            self._argv("load", "", self._file), timeout_seconds=self.load_timeout_seconds, stdin=outline.through(chunks)
         )
         answer = self._answer(done.stdout, done.exit_code)
         self._refuse(answer)
@@ -145,7 +202,19 @@ class _Sqlite:
             ProblemCount(code=code, subject="", count=count, harmful=True, first_line=line)
             for code, count, line in answer["failed"]
         )
-        return Load(seconds=done.seconds, problems=problems, findings=tuple(_load_findings(problems, answer)))
+        findings = (*_load_findings(problems, answer), *announced.cut(outline, dump))
+        absent = announced.absent(outline, self._names(), default="", findings=findings)
+        return Load(seconds=done.seconds, problems=problems, findings=(*findings, *absent))
+
+    def _names(self) -> dict[str, set[Named]]:
+        """Name what is there, by kind; nothing when there is more than one answer holds."""
+        answer = self._ask("query", _NAMES)
+        if "rows" not in answer:
+            return {}
+        names: dict[str, set[Named]] = {kind: set() for kind in ("table", "view", "trigger")}
+        for kind, name in answer["rows"]:
+            names[str(kind)].add(Named("", str(name)))
+        return {**names, "table": names["table"] | names["view"]}
 
     def _argv(self, question: str, text: str, file: str) -> tuple[str, ...]:
         return ("python3", "-I", "-c", _CHILD, question, file, text)
@@ -168,6 +237,10 @@ class _Sqlite:
     def _refuse(self, answer: dict[str, Any]) -> None:
         if code := answer.get("refused"):
             raise QueryRefused(safe_text(str(code), 32))
+
+
+def _problems(named: Iterable[Sequence[str]]) -> tuple[Problem, ...]:
+    return tuple(reduce_message(b"", code=code, subject=name) for name, code in named)
 
 
 def _load_findings(problems: Sequence[ProblemCount], answer: dict[str, Any]) -> Iterable[Finding]:

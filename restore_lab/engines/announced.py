@@ -1,0 +1,116 @@
+"""What a dump announced, held against its own end and against what is there after the load; pure.
+
+Nothing is said where the outline may be wrong: a cut nobody sees here still shows in counts, a false one is an alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from restore_lab.engines.base import Dump
+from restore_lab.engines.naming import Named
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.tokens import Dialect
+from restore_lab.findings import Code, Finding, finding
+
+#: They put every setting back that they saved, unlock what they lock, and make what a comment of theirs announces.
+_MYSQLDUMP: Final = ("mysqldump", "mariadb-dump")
+#: They put settings back; which, depends on their version.
+_OTHERS: Final = ("phpMyAdmin", "HeidiSQL", "MySQL Workbench", "MySQL Administrator")
+_PG_DUMP: Final = ("pg_dump",)
+_SQLITE: Final = (".dump",)
+#: What may stand open at the end of a whole dump of these tools: nothing of this.
+_CLOSED_BY: Final = {
+    "rows": _PG_DUMP,
+    "restriction": _PG_DUMP,
+    "lock": _MYSQLDUMP,
+    "table": _MYSQLDUMP,
+    "view": _MYSQLDUMP,
+    "final view": _MYSQLDUMP,
+    "setting": _MYSQLDUMP,
+    "transaction": ("phpMyAdmin", *_SQLITE),
+}
+#: What a load says that explains why something is not there.
+_EXPLAINED: Final = frozenset(
+    {
+        Code.LOAD_ERRORS,
+        Code.LOAD_STOPPED,
+        Code.COLLATION_ABSENT,
+        Code.EXTENSION_ABSENT,
+        Code.ENGINE_NOT_MATCHED,
+        Code.MACHINE_OUT_OF_MEMORY,
+        Code.MACHINE_DISK_FULL,
+        Code.SERVER_FAILED,
+    }
+)
+_UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Finding]:
+    """Say that a dump begins what it does not end, whatever its last line says.
+
+    Where the outline ends inside a statement, only when the server `refused` something too: it saw the same then.
+    """
+    if outline.lost and not refused:
+        return
+    missing = [*_open(outline, dump.tool), *_without_contents(outline, dump.tool)]
+    if missing:
+        subject = next((name for name in missing if name), "") or dump.tool
+        yield finding(Code.DUMP_CUT, missing=len(missing), subject=subject)
+
+
+def _open(outline: Outline, tool: str) -> Iterator[str]:
+    for what, tools in _CLOSED_BY.items():
+        if tool.startswith(tools):
+            yield from (name for one, name in outline.open if one == what)
+    if tool.startswith(_OTHERS) and not outline.puts_back:
+        yield from (name for one, name in outline.open if one == "setting")
+
+
+def _without_contents(outline: Outline, tool: str) -> Iterator[str]:
+    """Name tables and sequences whose contents did not come, where the contents are the last thing that came.
+
+    pg_dump gives all contents before it goes on to indexes, keys and grants; what was excluded lacks before those too.
+    """
+    given = outline.given if outline.copies else outline.given | outline.headed
+    if tool.startswith(_PG_DUMP) and given and not outline.past_data:
+        yield from (named.name for named in outline.wanted if named not in given)
+
+
+def all_came(findings: Iterable[Finding]) -> bool:
+    """Whether nothing a load found explains why something is not there."""
+    return not any(one.code in _EXPLAINED for one in findings)
+
+
+def absent(
+    outline: Outline, there: Mapping[str, AbstractSet[Named]], *, default: str, findings: Iterable[Finding]
+) -> Iterator[Finding]:
+    """Say what is silently not there: of each kind in `there`, how many that were announced by name.
+
+    `default` is where a dump lands that names no database or schema.
+    """
+    if outline.lost or not outline.judgeable or not all_came(findings):
+        return
+    folds = outline.dialect is not Dialect.POSTGRESQL
+    for kind, names in there.items():
+        known = {_folded(one, folds=folds) for one in names}
+        bare = {one.name for one in known}
+        missing = [
+            one
+            for one in outline.made.get(kind, ())
+            if _UNREADABLE not in one.place + one.name and not _is_there(one, known, bare, default, folds=folds)
+        ]
+        if missing:
+            yield finding(Code.ANNOUNCED_ABSENT, kind=kind, count=len(missing), name=missing[0].name)
+
+
+def _is_there(one: Named, known: AbstractSet[Named], bare: AbstractSet[str], default: str, *, folds: bool) -> bool:
+    """Whether a name is there; without a place, and no place that is the default one, anywhere."""
+    named = _folded(Named(one.place or default, one.name), folds=folds)
+    return named in known if named.place else named.name in bare
+
+
+def _folded(one: Named, *, folds: bool) -> Named:
+    return Named(one.place.casefold(), one.name.casefold()) if folds else one

@@ -1,0 +1,1 @@
+"""Documents beside the database: an archive of a folder, taken apart and opened by a child inside the machine."""

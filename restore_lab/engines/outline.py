@@ -1,0 +1,291 @@
+"""What a plain SQL dump announces as it passes: objects by name, and things begun that want an end.
+
+Names are kept up to a bound, and whole ones only; what is beyond is counted. Nothing of a row is kept.
+Sources: as of `engines/naming.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from restore_lab.engines import naming
+from restore_lab.engines.naming import Named, named_by, text_of
+from restore_lab.engines.statements import Statement, Statements
+from restore_lab.engines.tokens import Dialect
+
+#: So many names are kept in all.
+MOST_NAMES: Final = 20_000
+_ZERO_DATE: Final = b",'0000-00-00"
+#: How much of a statement's beginning is looked at for a name.
+_NAMED_WITHIN: Final = 2048
+#: What a pg_dump writes only behind the contents of its tables, once it has given all of them.
+_BEHIND_DATA: Final = frozenset({b"CREATE", b"ALTER", b"REFRESH", b"GRANT", b"REVOKE", b"COMMENT"})
+
+#: Of one namespace: which of them a dump makes at first may not be what it is in the end.
+_RELATIONS: Final = frozenset({"table", "view", "sequence"})
+
+
+@dataclass(kw_only=True, slots=True)
+class Outline:
+    """What was announced so far; give every chunk to `look`, then `close`.
+
+    `made` are objects by kind; `open` what was begun and not ended yet, as (what, name); `puts_back` is whether any
+    setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, `headed` those whose contents
+    a comment announces, `given` those whose contents came, `copies` whether they come by COPY, `past_data` whether
+    anything but contents came after the last of them. `judgeable` is False once the dump does what no dump does, or
+    names more than is kept.
+    """
+
+    dialect: Dialect
+    one_line_rows: bool = False
+    made: dict[str, dict[Named, None]] = field(default_factory=dict)
+    open: dict[tuple[str, str], None] = field(default_factory=dict)
+    wanted: dict[Named, None] = field(default_factory=dict)
+    given: set[Named] = field(default_factory=set)
+    headed: set[Named] = field(default_factory=set)
+    copies: bool = False
+    past_data: bool = False
+    puts_back: bool = False
+    judgeable: bool = True
+    zero_dates: int = 0
+    zero_date_in: str = ""
+    zero_dates_warn: bool = False
+    has_system_tables: bool = False
+    _place: str = ""
+    _into: str = ""
+    _edge: bytes = b""
+    _locked: str = ""
+    _names: int = 0
+    _statements: Statements = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to read."""
+        self._statements = Statements(
+            dialect=self.dialect, one_line_rows=self.one_line_rows, comment=self._comment, statement=self._statement
+        )
+
+    @property
+    def lost(self) -> bool:
+        """Whether the reading ended inside a statement: then what it saw proves nothing."""
+        return self._statements.in_text
+
+    def look(self, chunk: bytes) -> None:
+        """Read on."""
+        before = self._into
+        self._statements.look(chunk)
+        if self.dialect is Dialect.MARIADB:
+            self._count_zero_dates(chunk, before)
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Hand the chunks on, read; close at their end."""
+        for chunk in chunks:
+            self.look(chunk)
+            yield chunk
+        self.close()
+
+    def close(self) -> None:
+        """The dump has ended."""
+        self._statements.close()
+        if self._statements.copying:
+            self._begin("rows", self._into)
+
+    def _count_zero_dates(self, chunk: bytes, into: str) -> None:
+        """Count them; the first is of the table whose rows had begun."""
+        edge = self._edge + chunk[: len(_ZERO_DATE) - 1]
+        found = chunk.count(_ZERO_DATE) + edge.count(_ZERO_DATE)
+        self._edge = (edge if len(chunk) < len(_ZERO_DATE) else chunk)[1 - len(_ZERO_DATE) :]
+        if found and not self.zero_dates:
+            at = chunk.rfind(b"INSERT INTO ", 0, max(0, chunk.find(_ZERO_DATE)))
+            named = naming.INTO.match(chunk, at) if at >= 0 else None
+            self.zero_date_in = named_by(named[1]).name if named else into
+        self.zero_dates += found
+
+    def _comment(self, line: bytes) -> None:
+        if line.startswith(b"\\"):
+            self._backslash(line)
+        elif found := naming.TABLE_COMMENT.match(line):
+            self._begin("table", named_by(found[1]).name)
+        elif found := naming.VIEW_STAND_IN.match(line):
+            self._begin("view", named_by(found[1]).name)
+        elif found := naming.VIEW_FINAL.match(line):
+            name = named_by(found[1]).name
+            if self.open.pop(("view", name), 1) is None:
+                self._begin("final view", name)
+        elif found := naming.DATA_COMMENT.match(line):
+            self.past_data = False
+            if len(self.headed) < MOST_NAMES:
+                self.headed.add(Named(text_of(found[2]), text_of(found[1])))
+
+    def _backslash(self, line: bytes) -> None:
+        """Follow psql from database to database; what it is restricted to, it is to be released from."""
+        if self.dialect is not Dialect.POSTGRESQL:
+            return
+        if line.startswith(b"\\restrict "):
+            self._begin("restriction", "")
+        elif line.startswith(b"\\unrestrict "):
+            self.open.pop(("restriction", ""), None)
+        elif line.startswith((b"\\connect ", b"\\c ")):
+            self.wanted.clear()
+            self.given.clear()
+            self.headed.clear()
+            self.past_data = False
+            self._place = ""
+
+    def _statement(self, statement: Statement) -> None:
+        if not statement.whole:
+            return
+        raw = statement.text
+        if b"/*" in raw[:256]:
+            raw = naming.CONDITIONAL.sub(b" ", raw[:_NAMED_WITHIN])
+        text = b" ".join(raw[:_NAMED_WITHIN].split(None, 200))
+        word = text.partition(b" ")[0].rstrip(b";").upper()
+        if word == b"CREATE":
+            self._create(text, statement)
+        elif word in {b"INSERT", b"REPLACE", b"COPY"}:
+            self._rows(text)
+        elif word == b"SET":
+            self._set(text)
+        elif word in {b"SELECT", b"DO"}:
+            self._select(text)
+        else:
+            self._other(word, text)
+        self.past_data = self.past_data or word in _BEHIND_DATA
+
+    def _create(self, text: bytes, statement: Statement) -> None:
+        found = naming.CREATE.match(text)
+        if found is None:
+            return
+        modifiers, kind = found[1].upper().split(), found[2].upper()
+        named = self._placed(found[3])
+        if kind == b"RULE":
+            # how pg_dump before 10 makes a view that others of it refer to: a table first
+            if text.startswith(b'CREATE RULE "_RETURN"'):
+                self.judgeable = False
+                self.past_data = True
+            return
+        if kind in {b"DATABASE", b"SCHEMA"} or b"TEMPORARY" in modifiers or b"TEMP" in modifiers:
+            return
+        if kind == b"EVENT" or b"EVENT" in modifiers:
+            return
+        what = naming.KINDS.get(kind, kind.decode().lower())
+        for relation in _RELATIONS if what in _RELATIONS else ():
+            self.made.get(relation, {}).pop(named, None)
+        on_a_table = what == "trigger" and self.dialect is Dialect.POSTGRESQL
+        self._keep(what, Named("", named.name) if on_a_table else named)
+        self.open.pop(("table", named.name), None)
+        if what == "view":
+            self.open.pop(("final view", named.name), None)
+        ordinary = what == "table" and not {b"FOREIGN", b"UNLOGGED"} & set(modifiers)
+        if (ordinary and not naming.PARTITIONED.search(statement.tail)) or (
+            what == "sequence" and b"UNLOGGED" not in modifiers
+        ):
+            self._want(named)
+
+    def _rows(self, text: bytes) -> None:
+        if found := (naming.INTO.match(text) or naming.COPY.match(text)):
+            self._into = named_by(found[1]).name
+            if text[:1] in b"Cc":
+                self.copies = True
+                self._give(self._placed(found[1]))
+
+    def _set(self, text: bytes) -> None:
+        for found in naming.SAVES.finditer(text):
+            self._begin("setting", found[1].decode().upper())
+        for found in naming.PUTS_BACK.finditer(text):
+            self.puts_back = True
+            self.open.pop(("setting", found[1].decode().upper()), None)
+        if b"NO_ZERO_DATE" in text.upper():
+            self.zero_dates_warn = True
+        if path := naming.SEARCH_PATH.match(text):
+            self._place = named_by(path[1]).name
+
+    def _select(self, text: bytes) -> None:
+        if found := naming.SETVAL.match(text):
+            self._give(self._placed(found[1].replace(b"''", b"'")))
+        elif b"set_config('search_path', ''" in text:
+            self._place = ""
+        elif not naming.PLAIN_QUESTION.match(text):
+            self.judgeable = False
+
+    def _other(self, word: bytes, text: bytes) -> None:
+        match word:
+            case b"USE":
+                self._use(text)
+            case b"LOCK" | b"UNLOCK":
+                self._lock(text)
+            case b"BEGIN" | b"START":
+                self._begin("transaction", "")
+            case b"COMMIT" | b"ROLLBACK":
+                self.open.pop(("transaction", ""), None)
+            case b"DROP":
+                self._drop(text)
+            case b"ALTER":
+                if found := naming.IDENTITY.search(text):
+                    self._want(self._placed(found[1]))
+                self.judgeable &= naming.RENAMES.match(text) is None
+            case _:
+                self.judgeable &= word in naming.PLAIN_WORDS
+
+    def _use(self, text: bytes) -> None:
+        if found := naming.USE.match(text):
+            self._place = named_by(found[1]).name
+            self.has_system_tables |= self._place == "mysql"
+
+    def _lock(self, text: bytes) -> None:
+        if self.dialect is not Dialect.MARIADB:
+            return
+        self.open.pop(("lock", self._locked), None)
+        if found := naming.LOCK.match(text):
+            self._into = self._locked = named_by(found[1]).name
+            self._begin("lock", self._locked)
+
+    def _drop(self, text: bytes) -> None:
+        """Take a name back; what goes with it, or is dropped with it, cannot be told: then nothing is."""
+        found = naming.DROP.match(text)
+        if found is None or found[3]:
+            self.judgeable &= not any(self.made.values())
+            return
+        kind, named = found[1].decode().lower(), self._placed(found[2])
+        if kind in {"database", "schema", "owned"}:
+            self._drop_place(named.name)
+            return
+        kinds = _RELATIONS if kind in _RELATIONS else {naming.KINDS.get(found[1].upper(), kind)}
+        for one in kinds:
+            if named in self.made.get(one, {}):
+                del self.made[one][named]
+                self.judgeable &= one != "table" or not self.made.get("trigger")
+
+    def _drop_place(self, place: str) -> None:
+        made = [names for names in self.made.values() if names]
+        if self.dialect is not Dialect.MARIADB or not place:
+            self.judgeable &= not made
+        for names in made:
+            for named in [one for one in names if one.place == place]:
+                del names[named]
+
+    def _placed(self, name: bytes) -> Named:
+        named = named_by(name, lowers=self.dialect is Dialect.POSTGRESQL)
+        return named if named.place else Named(self._place, named.name)
+
+    def _keep(self, what: str, named: Named) -> None:
+        names = self.made.setdefault(what, {})
+        if self._names < MOST_NAMES:
+            self._names += 1
+            names[named] = None
+        else:
+            self.judgeable = False
+
+    def _want(self, named: Named) -> None:
+        if self.dialect is Dialect.POSTGRESQL and len(self.wanted) < MOST_NAMES:
+            self.wanted[named] = None
+
+    def _give(self, named: Named) -> None:
+        self.past_data = False
+        if len(self.given) < MOST_NAMES:
+            self.given.add(named)
+
+    def _begin(self, what: str, name: str) -> None:
+        if len(self.open) < MOST_NAMES:
+            self.open[what, name] = None

@@ -1,0 +1,43 @@
+"""How SQL is written by those that dump it: whose strings, quotes and comments these are; pure.
+
+Sources: MariaDB's client/mysql.cc (`add_line`), PostgreSQL's src/fe_utils/psqlscan.l, SQLite's shell.c.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+_STRING: Final = re.compile(rb"'(?:[^'\\]|\\.)*+'", re.DOTALL)
+
+
+class Dialect(Enum):
+    """How strings, quotes and comments are written: whose dump it is."""
+
+    MARIADB = "mariadb"
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
+
+
+def run_of(dialect: Dialect, delimiter: bytes) -> re.Pattern[bytes]:
+    """Give what a statement may be read over in one go: whole strings and names, and what begins nothing else."""
+    special = rb"'\"`/\-" + (b"#" if dialect is Dialect.MARIADB else b"$")
+    plain = rb"[^" + special + re.escape(delimiter[:1]) + rb"]++"
+    if dialect is Dialect.MARIADB:
+        strings = rb"'(?:[^'\\]++|\\.)*+'|\"(?:[^\"\\]++|\\.)*+\""
+    else:
+        strings = rb"(?<![Ee])'[^']*+'|\"[^\"]*+\""
+    harmless = {b"-": rb"-(?=[^-])", b"/": rb"/(?=[^*])", b"`": rb"`[^`]*+`"}
+    others = [pattern for first, pattern in harmless.items() if first != delimiter[:1]]
+    return re.compile(rb"(?:" + b"|".join((plain, strings, *others)) + rb")*+", re.DOTALL)
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether a statement of rows has no quote but around its values, as tools write it."""
+    names, values, rows = head.partition(b"VALUES")
+    if not values:
+        names, values, rows = head.partition(b"values")
+    if b"'" in names or not values:
+        return False
+    return b'"' not in _STRING.sub(b"", rows).split(b"'", 1)[0]
