@@ -7,6 +7,7 @@ from dataclasses import replace
 from time import monotonic
 
 from restore_lab.checks.base import Answer, Check, Restored
+from restore_lab.engines.documents import NO_DOCUMENTS
 from restore_lab.errors import CouldNotFindOut, QueryRefused
 from restore_lab.events import Stage
 from restore_lab.evidence import CheckRecord
@@ -22,7 +23,7 @@ def ask_all(checks: Sequence[Check], restored: Restored, notes: Notebook) -> Non
         answer = _answer(check, restored, notes)
         if answer is not None:
             notes.note_all(replace(one, check=check.title) for one in answer.findings)
-            _keep_newest(answer, restored, notes)
+            _keep(answer, restored, notes)
         seen = CheckRecord(
             name=check.title,
             kind=check.kind,
@@ -39,6 +40,10 @@ def ask_all(checks: Sequence[Check], restored: Restored, notes: Notebook) -> Non
 
 def _refuse_empty(restored: Restored, notes: Notebook) -> None:
     """Note an empty database whatever was asked: a question that never looks at a table must not pass on it."""
+    if restored.engine.archives:  # documents, and no table to look at
+        if not any(one.count for one in restored.inventory.objects if one.kind not in NO_DOCUMENTS):
+            notes.note(Code.BACKUP_EMPTY)
+        return
     tables = restored.inventory.tables
     code = Code.NO_ROWS if tables else Code.NO_TABLES
     if not any(table.rows for table in tables) and all(one.code is not code for one in notes.findings):
@@ -57,8 +62,16 @@ def _answer(check: Check, restored: Restored, notes: Notebook) -> Answer | None:
     return None
 
 
-def _keep_newest(answer: Answer, restored: Restored, notes: Notebook) -> None:
-    newest = answer.newest_entry_at
+def _keep(answer: Answer, restored: Restored, notes: Notebook) -> None:
+    record, newest = notes.record, answer.newest_entry_at
+    notes.keep(
+        keys=(*record.keys, *answer.keys),
+        months=(*record.months, *answer.months),
+        numbers=(*record.numbers, *answer.numbers),
+        documents=(*record.documents, *answer.documents),
+    )
+    if answer.identity_hmac is not None:
+        notes.keep(identity_hmac=answer.identity_hmac)
     if newest is not None:
         notes.keep(
             newest_entry_at=newest,

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from restore_lab.checks.crossing import Crossing
+from restore_lab.counted import DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, TableCount
 from restore_lab.engines.base import Database, Engine, Inventory
-from restore_lab.evidence import ObjectCount, TableCount
 from restore_lab.findings import Finding
 from restore_lab.opening import Days
 from restore_lab.sandboxes.base import Machine, Server
 
+#: Names that go into a statement as they are, unquoted.
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Previous:
-    """What the last passed drill of this scenario counted for the same place."""
+    """What the last passed drill of the latest backup counted for the same place, and when its backup was taken."""
 
     drill_id: str
     tables: tuple[TableCount, ...]
     objects: tuple[ObjectCount, ...]
+    keys: tuple[KeyCount, ...] = ()
+    months: tuple[MonthCount, ...] = ()
+    numbers: tuple[NumberCount, ...] = ()
+    documents: tuple[DocumentCount, ...] = ()
+    identity_hmac: str | None = None
+    taken_at: datetime | None = None
+
+    def held_to(self, taken_at: datetime) -> Previous:
+        """Give what a backup of that time is held to: an older one held less, and only whose data it holds is asked."""
+        if self.taken_at is None or self.taken_at <= taken_at:
+            return self
+        return Previous(drill_id=self.drill_id, tables=(), objects=(), identity_hmac=self.identity_hmac)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,15 +52,24 @@ class Restored:
     now: datetime
     days: Days
     previous: Previous | None = None
+    crossing: Crossing | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a question brought: `asked` counts what was looked at, so that an answer about nothing shows."""
+    """What a question brought: `asked` counts what was looked at, so that an answer about nothing shows.
+
+    What it counted is kept in the evidence, and the next drill compares with it.
+    """
 
     asked: int
     findings: tuple[Finding, ...] = ()
     newest_entry_at: datetime | None = None
+    keys: tuple[KeyCount, ...] = ()
+    months: tuple[MonthCount, ...] = ()
+    numbers: tuple[NumberCount, ...] = ()
+    documents: tuple[DocumentCount, ...] = ()
+    identity_hmac: str | None = None
 
 
 class Check(Protocol):

@@ -1,4 +1,4 @@
-"""`counts`: are the rows there? Against nothing, against the operator's minimum, against the last passed drill."""
+"""`counts`: are the rows there? Against nothing, the operator's minimum, the last passed drill; in all and by month."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from restore_lab.checks.base import Answer, Restored
+from restore_lab.checks import months
+from restore_lab.checks.base import PLAIN_NAME, Answer, Restored
+from restore_lab.counted import MonthCount
+from restore_lab.errors import QueryRefused
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.settings import STRICT
 
@@ -15,7 +18,9 @@ from restore_lab.settings import STRICT
 class Counts:
     """`main` tables must be there, must not be empty and must not shrink; `at_least` gives minima by table.
 
-    `may_shrink` names main tables that are purged by design.
+    `by_month` gives the column that dates the rows of a main table: a month that was over when the backup was taken
+    must not lose rows either. `may_shrink` names main tables that are purged by design: of these only a month without
+    a row, after the oldest that the purge left, is worth a word.
     """
 
     __pydantic_config__ = STRICT
@@ -25,6 +30,14 @@ class Counts:
     main: tuple[str, ...] = ()
     at_least: Mapping[str, int] = field(default_factory=dict)
     may_shrink: tuple[str, ...] = ()
+    by_month: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse months of a table that is not a main one, and names that would have to be quoted."""
+        if stray := sorted(set(self.by_month) - set(self.main)):
+            raise ValueError(f"by_month names {stray[0]!a}, which is not in `main`")
+        if not all(PLAIN_NAME.fullmatch(name) for pair in self.by_month.items() for name in pair):
+            raise ValueError("by_month takes plain names: letters, digits, underscore")
 
     @property
     def proves_data(self) -> bool:
@@ -34,7 +47,12 @@ class Counts:
     def ask(self, restored: Restored) -> Answer:
         """See `Check.ask`."""
         rows = {table.name: table.rows for table in restored.inventory.tables}
-        return Answer(asked=len(rows), findings=tuple(self._judged(rows, restored)))
+        counted: list[MonthCount] = []
+        findings = [*self._judged(rows, restored)]
+        for table, column in self.by_month.items():
+            if rows.get(table):  # else it is missing or empty, which is said already
+                findings += self._of_months(table, column, restored, counted)
+        return Answer(asked=len(rows), findings=tuple(findings), months=tuple(counted))
 
     def _judged(self, rows: Mapping[str, int], restored: Restored) -> Iterator[Finding]:
         if rows and not any(rows.values()):
@@ -56,3 +74,19 @@ class Counts:
                 continue
             if 0 < rows[table] < before.get(table, 0):
                 yield finding(Code.ROWS_BELOW_PREVIOUS, table=table, rows=rows[table], previous=before[table])
+
+    def _of_months(self, table: str, column: str, restored: Restored, counted: list[MonthCount]) -> Iterator[Finding]:
+        """Ask for one table's months; one that cannot be asked takes nothing from what the others brought."""
+        name = f"{table}.{column}"
+        try:
+            seen = months.count(table, column, restored)
+        except QueryRefused as refused:
+            yield finding(Code.SQL_QUESTION_REFUSED, name=name, code=refused.code)
+            return
+        except TimeoutError:
+            yield finding(Code.CHECK_TIMED_OUT, name=name)
+            return
+        counted += seen.closed
+        if not seen.any_date:
+            yield finding(Code.CHECK_BROKEN, name=name)
+        yield from seen.judged(restored, purged=table in self.may_shrink)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
-from restore_lab.checks.base import Answer, Restored
+from restore_lab.checks.base import PLAIN_NAME, Answer, Restored
+from restore_lab.errors import QueryRefused
 from restore_lab.findings import Code, Finding, Param, finding
 from restore_lab.opening import Days
 from restore_lab.settings import STRICT
 
-#: How many of the newest values are looked at, so that appointments booked ahead do not hide the last consultation.
+#: How many of the newest values are looked at at a time: most often the last consultation is among them.
 _NEWEST = 5000
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 #: Clocks of two machines may differ; an entry this far ahead is not in the future.
 _CLOCK_SLACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What the newest values were: how many, how many of them in the future, and the newest that is not."""
+
+    rows: int
+    future: int
+    newest: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +43,7 @@ class Freshness:
 
     def __post_init__(self) -> None:
         """Refuse names that would have to be quoted: they go into a statement as they are."""
-        if not _PLAIN_NAME.fullmatch(self.table) or not _PLAIN_NAME.fullmatch(self.column):
+        if not PLAIN_NAME.fullmatch(self.table) or not PLAIN_NAME.fullmatch(self.column):
             raise ValueError("table and column take plain names: letters, digits, underscore")
 
     @property
@@ -44,16 +53,37 @@ class Freshness:
 
     def ask(self, restored: Restored) -> Answer:
         """See `Check.ask`; only dates come back, and only the newest one is kept."""
+        seen = self._look(f"{self.column} IS NOT NULL", restored)
+        if seen.newest is None and seen.rows == _NEWEST:
+            seen = self._behind(seen, restored)
+        findings = tuple(self._judged(seen.newest, future=seen.future, restored=restored))
+        return Answer(asked=seen.rows, findings=findings, newest_entry_at=seen.newest)
+
+    def _look(self, condition: str, restored: Restored) -> _Seen:
+        """Look at the newest values for which a condition of ours holds."""
         newest_first = (
             f"SELECT {self.column} FROM {self.table} "  # noqa: S608 - plain names, checked above
-            f"WHERE {self.column} IS NOT NULL ORDER BY {self.column} DESC LIMIT {_NEWEST}"
+            f"WHERE {condition} ORDER BY {self.column} DESC LIMIT {_NEWEST}"
         )
         rows = restored.database.query(newest_first)
         dates = [moment for (value,) in rows if (moment := _moment(value, restored.days)) is not None]
-        past = [moment for moment in dates if moment <= restored.now + _CLOCK_SLACK]
-        newest = max(past, default=None)
-        findings = tuple(self._judged(newest, future=len(dates) - len(past), restored=restored))
-        return Answer(asked=len(rows), findings=findings, newest_entry_at=newest)
+        past = [moment for moment in dates if moment <= _end_of_past(restored)]
+        return _Seen(rows=len(rows), future=len(dates) - len(past), newest=max(past, default=None))
+
+    def _behind(self, seen: _Seen, restored: Restored) -> _Seen:
+        """Look behind the values that are not past: they fill all that is looked at, so the database leaves them out.
+
+        The limit is written in each form that a column may hold dates in; one of another type refuses it.
+        """
+        for limit in _limits(_end_of_past(restored), restored.days):
+            with suppress(QueryRefused):
+                behind = self._look(f"{self.column} <= '{limit}'", restored)
+                if behind.newest is not None and (seen.newest is None or behind.newest > seen.newest):
+                    ((beyond,),) = restored.database.query(
+                        f"SELECT count(*) FROM {self.table} WHERE {self.column} > '{limit}'"  # noqa: S608 - as above
+                    )
+                    seen = replace(behind, future=behind.future + int(beyond or 0))
+        return seen
 
     def _judged(self, newest: datetime | None, *, future: int, restored: Restored) -> Iterator[Finding]:
         if future:
@@ -62,7 +92,9 @@ class Freshness:
             yield finding(Code.DATA_UNDATED, table=self.table)
             return
         days = restored.days
-        day, taken = newest.astimezone(days.zone).date(), restored.taken_at.astimezone(days.zone).date()
+        day = newest.astimezone(days.zone).date()
+        # a backup that bears a date to come was made by now
+        taken = min(restored.taken_at, restored.now).astimezone(days.zone).date()
         about: dict[str, Param] = {
             "newest": day.isoformat(),
             "limit_days": self.open_days,
@@ -83,3 +115,24 @@ def _moment(value: str | None, days: Days) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=days.zone)).astimezone(UTC)
     except (ValueError, OverflowError):  # 0001-01-01 and 9999-12-31 stand for « none » in some software
         return None
+
+
+def _end_of_past(restored: Restored) -> datetime:
+    """When the future begins: at the drill, and at the latest with the day after the backup.
+
+    What is dated between an older backup and its drill lay ahead when it was taken: appointments, not entries.
+    """
+    zone = restored.days.zone
+    day = min(restored.taken_at, restored.now).astimezone(zone).date()
+    midnight = datetime.combine(day + timedelta(days=1), time(), zone)
+    return min(restored.now + _CLOCK_SLACK, midnight.astimezone(UTC) - timedelta(seconds=1))
+
+
+def _limits(moment: datetime, days: Days) -> tuple[str, ...]:
+    """Write a moment as dates are kept: with its offset, which only columns that have a zone heed, as ISO, as a figure.
+
+    Of the practice's clock and that of UTC, the one ahead: it leaves out no entry of either.
+    """
+    clocks = (moment.astimezone(days.zone), moment.astimezone(UTC))
+    ahead = max(clocks, key=lambda clock: clock.replace(tzinfo=None)).replace(microsecond=0)
+    return (ahead.isoformat(" "), ahead.isoformat("T"), ahead.strftime("%Y%m%d"))

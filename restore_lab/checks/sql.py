@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +11,18 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from restore_lab.checks.base import Answer, Restored
+from restore_lab.counted import NumberCount
 from restore_lab.engines.base import Row
 from restore_lab.errors import QueryRefused
 from restore_lab.findings import Code, finding
 from restore_lab.settings import STRICT, LabPath
+
+#: The one form whose answer is kept: a count tells how many there are, and no value of a row.
+_COUNT = re.compile(r"\s*SELECT\s+count\s*\(", re.IGNORECASE)
+#: More are no count of a practice's rows; they may be a number that names a person.
+_FEW_DIGITS = re.compile(r"[0-9]{1,9}")
+_DIGEST_LENGTH = 16
+_EXPECTATIONS = ("equals", "at_least", "at_most", "no_rows", "newer_than_days", "not_below_previous")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +30,7 @@ class Sql:
     """One statement, in `sql` or in `file`, and exactly one expectation of its single value, or `no_rows`.
 
     `equals` compares as numbers when both are, else as text; `newer_than_days` reads the value as a date.
+    `not_below_previous` compares a `SELECT count(...)` with that of the last passed drill.
     """
 
     __pydantic_config__ = STRICT
@@ -33,14 +44,18 @@ class Sql:
     at_most: float | None = None
     no_rows: bool | None = None
     newer_than_days: float | None = None
+    not_below_previous: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse a question without a statement or without exactly one expectation."""
         if (self.sql is None) == (self.file is None):
             raise ValueError("name exactly one of sql, file")
-        expected = (self.equals, self.at_least, self.at_most, self.no_rows, self.newer_than_days)
-        if sum(one is not None for one in expected) != 1:
-            raise ValueError("name exactly one of equals, at_least, at_most, no_rows, newer_than_days")
+        if sum(getattr(self, name) is not None for name in _EXPECTATIONS) != 1:
+            raise ValueError(f"name exactly one of {', '.join(_EXPECTATIONS)}")
+        if self.not_below_previous is False:
+            raise ValueError("not_below_previous can only be true")
+        if self.not_below_previous and self.sql is not None and not _COUNT.match(self.sql):
+            raise ValueError("not_below_previous keeps the answer: the statement must begin with SELECT count(...)")
         if self.no_rows is False:
             raise ValueError("no_rows can only be true; to ask for rows, count them and use at_least")
 
@@ -50,15 +65,28 @@ class Sql:
         return True
 
     def ask(self, restored: Restored) -> Answer:
-        """See `Check.ask`; the value is judged here and not kept."""
-        statement = self.sql if self.file is None else self.file.read_text("utf-8")
+        """See `Check.ask`; the value is judged here and not kept, but for a count that the next drill compares with."""
+        statement = (self.sql if self.file is None else self.file.read_text("utf-8")) or ""
+        if self.not_below_previous and not _COUNT.match(statement):
+            return Answer(asked=1, findings=(finding(Code.CHECK_BROKEN, name=self.title),))
         try:
-            rows = restored.database.query(statement or "")
+            rows = restored.database.query(statement)
         except QueryRefused as refused:
             return Answer(asked=1, findings=(finding(Code.SQL_QUESTION_REFUSED, name=self.title, code=refused.code),))
-        met = not rows if self.no_rows else self._met(rows, restored)
+        seen = self._counted(statement, rows) if self.not_below_previous else ()
+        if self.not_below_previous:
+            met = bool(seen) and seen[0].number >= _before(seen[0], restored)
+        else:
+            met = not rows if self.no_rows else self._met(rows, restored)
         unmet = () if met else (finding(Code.SQL_EXPECTATION_UNMET, name=self.title, expected=self._expectation()),)
-        return Answer(asked=1, findings=unmet)
+        return Answer(asked=1, findings=unmet, numbers=seen)
+
+    def _counted(self, statement: str, rows: Sequence[Row]) -> tuple[NumberCount, ...]:
+        value = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else None
+        if value is None or not _FEW_DIGITS.fullmatch(value):
+            return ()
+        asked = hashlib.sha256(statement.strip().encode()).hexdigest()[:_DIGEST_LENGTH]
+        return (NumberCount(name=self.title, asked=asked, number=int(value)),)
 
     def _met(self, rows: Sequence[Row], restored: Restored) -> bool:
         if len(rows) != 1 or len(rows[0]) != 1 or rows[0][0] is None:
@@ -75,8 +103,13 @@ class Sql:
         return (low is None or number >= low) and (high is None or number <= high)
 
     def _expectation(self) -> str:
-        names = ("equals", "at_least", "at_most", "no_rows", "newer_than_days")
-        return next(f"{name} {getattr(self, name)}" for name in names if getattr(self, name) is not None)
+        return next(f"{name} {getattr(self, name)}" for name in _EXPECTATIONS if getattr(self, name) is not None)
+
+
+def _before(seen: NumberCount, restored: Restored) -> int:
+    """Give what the last passed drill counted with the same statement; nought when it did not ask."""
+    numbers = restored.previous.numbers if restored.previous else ()
+    return max((one.number for one in numbers if (one.name, one.asked) == (seen.name, seen.asked)), default=0)
 
 
 def _number(value: str | float | None) -> Decimal | None:
