@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import platform
 import secrets
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from restore_lab import __version__
+from restore_lab.acceptance import weighed
+from restore_lab.checks.base import Check
+from restore_lab.checks.crossing import Crossing
+from restore_lab.checks.identity import Identity
+from restore_lab.delivery.deliver import post
+from restore_lab.due import next_due_on
+from restore_lab.durable import undisturbed
 from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode, SourceUnreachable
 from restore_lab.events import Entered, Event, Listener, Stage
-from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, Verdict
+from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, Removal, RestoreRecord, Verdict
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts
+from restore_lab.holding import Holding
 from restore_lab.journal import NAME as LOG_NAME
 from restore_lab.journal import Journal
 from restore_lab.lab import Lab
@@ -27,13 +34,10 @@ from restore_lab.notebook import Notebook
 from restore_lab.recording import Recorded, seal_and_close
 from restore_lab.register import Checked, EntryType, Register
 from restore_lab.rehearsal import Rehearsal
-from restore_lab.scenario import Scenario
-from restore_lab.signature.keys import SigningKey, load_key
+from restore_lab.scenario import Restore, Scenario
+from restore_lab.signature.keys import SECRET_NAME, SigningKey, load_key, load_secret
 from restore_lab.sources.base import ANY_POINT, choose
 from restore_lab.verdict import conclude, grade
-
-#: After a test that did not pass, the next one is due this soon.
-_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +49,7 @@ class Drill:
     scenario: Scenario
     asked_for: str
     started_at: datetime
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,33 +62,65 @@ class Rehearsed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How a drill ended: its evidence, what was recorded of it, and the exit code of the public table."""
+    """How a drill ended: its evidence, what was recorded of it, why no mail waits, and the code of the public table.
+
+    `holding` has the copies that were to be kept: whoever gets it must `let_go`.
+    """
 
     evidence: Evidence
     recorded: Recorded
     exit_code: ExitCode
+    mail_fault: str = ""
+    holding: Holding | None = None
 
 
-def run(lab: Lab, scenario: Scenario, *, asked_for: str, listen: Listener) -> Outcome:
-    """Run one drill and record it.
+def run(
+    lab: Lab, scenario: Scenario, *, asked_for: str, listen: Listener, hold_for: timedelta | None = None
+) -> Outcome:
+    """Run one drill and record it; with `hold_for`, restored copies stay beyond its end.
 
     Raises:
         UsageError: there is no usable key, or no such recovery point.
         RestoreLabError: the disk did not take the record.
     """
     key = open_key(lab)
+    secret = open_secret(lab) if any(restore.identity for restore in scenario.settings.restore) else b""
     _find(lab, scenario, asked_for)
     register = Register(folder=lab.reports, certificate=key.certificate)
     now = datetime.now(UTC)
     drill_id = f"{now:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
-    drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, started_at=now)
+    drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, started_at=now, secret=secret)
     checked = _open(drill, register, key)
-    rehearsed = rehearse(drill, register, checked, listen)
-    with undisturbed(), register.locked():
-        listen(Entered(stage=Stage.SEAL))
-        evidence = judge(drill, rehearsed, checked, previous_head=register.head)
-        recorded = seal_and_close(lab, register, key, evidence)
-    return Outcome(evidence=evidence, recorded=recorded, exit_code=exit_code(evidence, recorded))
+    with ExitStack() as on_failure:
+        holding = Holding(length=hold_for) if hold_for else None
+        if holding:
+            on_failure.callback(holding.let_go)
+        rehearsed = rehearse(drill, register, checked, listen, holding)
+        with undisturbed(), register.locked():
+            listen(Entered(stage=Stage.SEAL))
+            evidence = judge(drill, rehearsed, checked, previous_head=register.head)
+            recorded = seal_and_close(lab, register, key, evidence)
+            mail_fault = post(lab, evidence, recorded)
+        on_failure.pop_all()
+    code = exit_code(evidence, recorded, mail_fault=mail_fault)
+    return Outcome(evidence=evidence, recorded=recorded, exit_code=code, mail_fault=mail_fault, holding=holding)
+
+
+def let_go(lab: Lab, outcome: Outcome) -> tuple[Removal, ...]:
+    """End what `hold_for` kept, look it up, and append `swept`; nothing when nothing was kept."""
+    removals = outcome.holding.let_go() if outcome.holding else ()
+    if removals:
+        key = open_key(lab)
+        register = Register(folder=lab.reports, certificate=key.certificate)
+        fields = {"drill": outcome.evidence.drill_id, **swept(removals)}
+        with undisturbed(), register.locked():
+            register.append(EntryType.SWEPT, fields, key=key, at=datetime.now(UTC))
+    return removals
+
+
+def swept(removals: Iterable[Removal]) -> dict[str, list[dict[str, str | bool]]]:
+    """Give what a `swept` entry says of things that were removed after their drill."""
+    return {"removed": [{"kind": one.kind, "name": one.name, "gone": one.gone} for one in removals]}
 
 
 def _find(lab: Lab, scenario: Scenario, asked_for: str) -> None:
@@ -109,6 +146,16 @@ def open_key(lab: Lab) -> SigningKey:
     return load_key(settings.key, settings.certificate, passphrase=passphrase)
 
 
+def open_secret(lab: Lab) -> bytes:
+    """Open the lab's secret, under which answers to identity questions are compared: beside the key, unless named.
+
+    Raises:
+        KeyMissing: there is none, or others could read it.
+    """
+    settings = lab.settings.signature
+    return load_secret(settings.secret or settings.key.with_name(SECRET_NAME))
+
+
 def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
     """Append `opened`, after closing what earlier drills left open; give the register as it was found."""
     with undisturbed(), register.locked():
@@ -126,7 +173,9 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
     return checked
 
 
-def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listener) -> Rehearsed:
+def rehearse(
+    drill: Drill, register: Register, checked: Checked, listen: Listener, holding: Holding | None = None
+) -> Rehearsed:
     """Carry out every restore of the scenario, one after the other; an interrupt ends the drill, not its record."""
     journal = Journal(drill_folder(drill.lab.reports, drill.drill_id) / LOG_NAME)
     before = previous_counts(register, checked, drill.scenario.name)
@@ -137,6 +186,7 @@ def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listene
 
     restores: list[RestoreRecord] = []
     findings: list[GradedFinding] = []
+    crossing = Crossing() if drill.scenario.settings.crosses else None
     for number, restore in enumerate(drill.scenario.settings.restore, start=1):
         restore_id = f"{number}-{restore.place}"
         place = drill.lab.place(restore.place)
@@ -149,7 +199,10 @@ def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listene
             drill_id=drill.drill_id,
             asked_for=drill.asked_for,
             previous=before.get(restore_id),
+            questions=_questions(restore, drill.secret),
             notes=Notebook(record=record, listen=hear),
+            crossing=crossing,
+            holding=holding,
         )
         one.run()
         for fault in one.notes.faults:
@@ -161,13 +214,22 @@ def rehearse(drill: Drill, register: Register, checked: Checked, listen: Listene
     return Rehearsed(restores=tuple(restores), findings=tuple(findings))
 
 
+def _questions(restore: Restore, secret: bytes) -> tuple[Check, ...]:
+    """Whose data these are comes first, then what the scenario asks."""
+    if restore.identity is None:
+        return restore.check
+    return (Identity(statement=restore.identity, secret=secret), *restore.check)
+
+
 def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head: str) -> Evidence:
     """Add what concerns the drill as a whole, and conclude."""
     settings, tested = drill.lab.settings, {restore.place for restore in drill.scenario.settings.restore}
-    findings = (*rehearsed.findings, *grade(_of_the_whole(drill.lab, tested, checked), own_series=True))
+    whole = grade(_of_the_whole(drill.lab, drill.scenario, tested, checked), own_series=True)
+    today = drill.started_at.astimezone(settings.practice.zone).date()
+    findings, expired = weighed((*rehearsed.findings, *whole), drill.scenario.settings.accept, today=today)
+    findings += grade(expired, own_series=True)
     verdict, reasons = conclude(findings, restores=len(rehearsed.restores))
     finished_at = datetime.now(UTC)
-    interval = timedelta(days=drill.scenario.settings.every_days)
     return Evidence(
         drill_id=drill.drill_id,
         scenario=drill.scenario.name,
@@ -186,12 +248,15 @@ def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head
         reasons=reasons,
         places=tuple(PlaceRecord(label=place.label, tested=place.name in tested) for place in settings.place),
         previous_head=previous_head,
-        next_due_on=finished_at + (interval if verdict.value in PASSED else min(interval, _SOON)),
+        next_due_on=next_due_on(
+            finished_at, every_days=drill.scenario.settings.every_days, passed=verdict.value in PASSED
+        ),
     )
 
 
-def _of_the_whole(lab: Lab, tested: set[str], checked: Checked) -> Iterator[Finding]:
-    yield finding(Code.IDENTITY_NOT_VERIFIED)
+def _of_the_whole(lab: Lab, scenario: Scenario, tested: set[str], checked: Checked) -> Iterator[Finding]:
+    if any(restore.identity is None for restore in scenario.settings.restore):
+        yield finding(Code.IDENTITY_NOT_VERIFIED)
     for place in lab.settings.place:
         if place.name not in tested:
             yield finding(Code.PLACE_NOT_TESTED, place=place.label)
@@ -199,26 +264,16 @@ def _of_the_whole(lab: Lab, tested: set[str], checked: Checked) -> Iterator[Find
         yield finding(Code.REGISTER_BROKEN, count=len(checked.faults))
 
 
-def exit_code(evidence: Evidence, recorded: Recorded) -> ExitCode:
+def exit_code(evidence: Evidence, recorded: Recorded, *, mail_fault: str = "") -> ExitCode:
     """Give the exit code: of all that apply, the first in the public order."""
     codes = {one.finding.code for one in evidence.findings}
     applying = {
         ExitCode.SEAL_BROKEN: Code.REGISTER_BROKEN in codes,
-        ExitCode.NOT_GONE: Code.COPY_NOT_SHOWN_GONE in codes,
+        ExitCode.NOT_GONE: bool(codes & {Code.COPY_NOT_SHOWN_GONE, Code.COPY_HELD}),
         ExitCode.BUG: Code.TOOL_BROKEN in codes or bool(recorded.report_fault),
         ExitCode.INTERRUPTED: Code.INTERRUPTED in codes,
         ExitCode.FAILED: evidence.verdict is Verdict.FAILED,
         ExitCode.INCONCLUSIVE: evidence.verdict is Verdict.INCONCLUSIVE,
+        ExitCode.NOT_DELIVERED: bool(mail_fault),
     }
     return next((code for code in EXIT_CODE_PRECEDENCE if applying.get(code)), ExitCode.PASSED)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Put interrupts off while the record is written; it takes seconds, and half of it would be none."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

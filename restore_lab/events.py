@@ -17,6 +17,7 @@ class Stage(StrEnum):
     LOAD = "load"
     COUNT = "count"
     ASK = "ask"
+    CONTROL = "control"
     DESTROY = "destroy"
     SEAL = "seal"
 

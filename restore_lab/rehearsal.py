@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from restore_lab.checks.base import Previous, Restored
+from restore_lab.checks.base import Check, Previous, Restored
+from restore_lab.checks.crossing import Crossing
+from restore_lab.controls import CUT, SPOILT, Cut, spoil
+from restore_lab.engines import ENGINES
+from restore_lab.engines.arriving import Arriving, recognised, unrecognised
 from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Inventory
 from restore_lab.errors import (
     CouldNotFindOut,
@@ -19,17 +23,14 @@ from restore_lab.errors import (
     SourceUnreachable,
 )
 from restore_lab.events import BytesRead, Stage
-from restore_lab.evidence import (
-    DumpRecord,
-    Isolation,
-    RecoveryPointRecord,
-    ServerRecord,
-)
+from restore_lab.evidence import ControlRecord, DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.findings import Code
+from restore_lab.holding import Holding
 from restore_lab.lab import Lab, Place
+from restore_lab.lending import Ground, Lending
 from restore_lab.notebook import Notebook
 from restore_lab.questioning import ask_all
-from restore_lab.sandboxes.base import Machine, Need, Sandbox, Server
+from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.scenario import Restore
 from restore_lab.sources.base import RecoveryPoint, Source, choose
 from restore_lab.unpack import Measured, Peeled, UnpackFault, peel
@@ -41,10 +42,6 @@ _MOST_EXPANSION = 200
 _LEAST_EXPANDED_BYTES = 1024**3
 #: What a packed dump is taken to grow to when a machine is chosen for it.
 _USUAL_EXPANSION = 8
-#: A machine older than this belongs to a dead drill.
-_MACHINE_LIFE = timedelta(hours=12)
-
-
 #: Which finding a broken tool is; the first that fits.
 _BROKEN_TOOLS: tuple[tuple[type[Exception], Code], ...] = (
     (EngineFailed, Code.SERVER_FAILED),
@@ -67,24 +64,32 @@ class Rehearsal:
     drill_id: str
     asked_for: str
     previous: Previous | None
+    questions: tuple[Check, ...]
     notes: Notebook
+    holding: Holding | None = None
+    crossing: Crossing | None = None
     own_series: bool = True
-    refused: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Restore and question; never raises, whatever breaks becomes a finding."""
         try:
             self._restore()
-        except StopRestore:
-            pass
         except KeyboardInterrupt:
             self.notes.note(Code.INTERRUPTED, stage=self.notes.stage.value)
-        except UnpackFault as fault:
-            self.notes.note(fault.code, layer=fault.layer)
-        except (CouldNotFindOut, TimeoutError) as error:
-            self._could_not_find_out(error)
         except Exception as error:  # noqa: BLE001 - a bug of ours must leave evidence like anything else
-            self.notes.broken(error, Code.TOOL_BROKEN, reason=type(error).__name__)
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        """Note what an error means; `StopRestore` has said it already."""
+        match error:
+            case StopRestore():
+                pass
+            case UnpackFault():
+                self.notes.note(error.code, layer=error.layer)
+            case CouldNotFindOut() | TimeoutError():
+                self._could_not_find_out(error)
+            case _:
+                self.notes.broken(error, Code.TOOL_BROKEN, reason=type(error).__name__)
 
     def _could_not_find_out(self, error: CouldNotFindOut | TimeoutError) -> None:
         if isinstance(error, SourceUnreachable):
@@ -98,27 +103,34 @@ class Rehearsal:
 
     def _restore(self) -> None:
         place = self.lab.place(self.restore.place)
-        if place.backup is None:
+        source = place.backup
+        if source is None:
             raise SourceUnreachable(f"the place {place.name} has no backup")
-        self.notes.enter(Stage.FIND, about=place.backup.label)
-        point = self._choose(place, place.backup)
+        self.notes.enter(Stage.FIND, about=source.label)
+        point = self._choose(place, source)
         started = monotonic()
-        with place.backup.open(point) as stream:
+        with source.open(point) as stream:
             size = point.size_bytes
             measured = Measured(stream, lambda done: self.notes.listen(BytesRead(done_bytes=done, of_bytes=size)))
+            cut = None
             try:
-                self._restore_from(measured, point, started=started)
-            except (KeyboardInterrupt, SourceUnreachable):  # what was read is not the whole: no digest
+                cut = self._restore_from(measured, point, started=started)
+            except SourceUnreachable:  # what was read is not the whole: no digest
+                raise
+            except Exception as error:  # noqa: BLE001 - noted first: the rest may be interrupted, or break too
+                self._note(error)
+            finally:
                 self.notes.keep(read_bytes=measured.read_bytes)
-                raise
-            except Exception:
-                self._finish(measured, place.backup, point)
-                raise
-            self._finish(measured, place.backup, point)
+            self._finish(measured, source, point)
+        if cut is not None:
+            self._control(CUT, lambda: cut.see(source, point, self.restore.check, self.notes.findings))
 
     def _finish(self, measured: Measured, source: Source, point: RecoveryPoint) -> None:
         """Read the backup to its end, whatever became of its restore: the digest is that of the whole."""
-        self.notes.keep(sha256=measured.finish(), read_bytes=measured.read_bytes)
+        try:
+            self.notes.keep(sha256=measured.finish())
+        finally:
+            self.notes.keep(read_bytes=measured.read_bytes)
         if not source.unchanged(point):
             self.notes.note(Code.BACKUP_CHANGED_WHILE_READ, point=point.point_id)
 
@@ -150,95 +162,87 @@ class Rehearsal:
             self.notes.note(Code.BACKUP_OVERDUE, taken=taken, limit_days=round(limit.days), age_days=age.days)
         return point
 
-    def _restore_from(self, measured: Measured, point: RecoveryPoint, *, started: float) -> None:
+    def _restore_from(self, measured: Measured, point: RecoveryPoint, *, started: float) -> Cut:
         most = max(point.size_bytes * _MOST_EXPANSION, _LEAST_EXPANDED_BYTES)
-        peeled = peel(measured, head_bytes=HEAD_BYTES, most_bytes=most)
+        peeled = peel(measured, head_bytes=HEAD_BYTES, most_bytes=most, keep=self.restore.engines[0].archives)
         if not peeled.head:
             self.notes.note(Code.BACKUP_EMPTY)
             raise StopRestore
         engine, dump = self._recognise(peeled)
-        sandbox, server = self._machine_for(engine, dump)
-        expanded = point.size_bytes * (_USUAL_EXPANSION if peeled.layers else 1)
-        need = Need(
-            lab_id=self.lab.lab_id,
-            drill_id=self.drill_id,
-            restore_id=self.notes.record.restore_id,
-            server=server,
-            backup_bytes=expanded,
-            memory_bytes=self.restore.memory_mb * 1024**2,
-            expires_at=datetime.now(UTC) + _MACHINE_LIFE,
-        )
-        with self._machine(sandbox, need) as machine:
-            database = self._start(engine, machine, server, dump)
-            self._load(database, dump, peeled, started=started)
-            ask_all(
-                self.restore.check,
-                Restored(
-                    machine=machine,
-                    server=server,
-                    engine=engine,
-                    database=database,
-                    inventory=self._count(database),
-                    taken_at=point.taken_at,
-                    now=datetime.now(UTC),
-                    days=self.lab.settings.practice.days,
-                    previous=self.previous,
-                ),
-                self.notes,
+        lending = Lending(lab=self.lab, restore=self.restore, drill_id=self.drill_id, notes=self.notes)
+        ground = lending.ground(engine, dump)
+        if ground is None:
+            raise StopRestore
+        self.notes.enter(Stage.START, about=f"{ground.server.engine} {ground.server.series}")
+        size = point.size_bytes * (_USUAL_EXPANSION if peeled.layers else 1)
+        with self._lent(lending, ground, size) as machine:
+            database = self._start(engine, machine, ground.server, dump)
+            passed_bytes = self._load(database, dump, peeled, started=started)
+            restored = Restored(
+                machine=machine,
+                server=ground.server,
+                engine=engine,
+                database=database,
+                inventory=self._count(database),
+                taken_at=point.taken_at,
+                now=datetime.now(UTC),
+                days=self.lab.settings.practice.days,
+                previous=self.previous.held_to(point.taken_at) if self.previous else None,
+                crossing=self.crossing,
             )
-
-    def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
-        for engine in self.restore.engines:
-            if dump := engine.recognise(peeled.head):
-                self.notes.keep(
-                    dump=DumpRecord(
-                        engine=dump.engine,
-                        format=dump.format,
-                        vendor=dump.vendor,
-                        version=dump.version,
-                        tool=dump.tool,
-                        layers=peeled.layers,
-                    )
-                )
-                return engine, dump
-        self.notes.note(Code.DUMP_NOT_RECOGNISED)
-        raise StopRestore
-
-    def _machine_for(self, engine: Engine, dump: Dump) -> tuple[Sandbox, Server]:
-        """Prefer the dump's own series on any kind of machine to another series on the preferred kind."""
-        reasons: list[str] = []
-        self.refused = reasons
-        host = self.lab.settings.host
-        for server in engine.servers(dump):
-            for sandbox in self.restore.sandboxes:
-                lack = host.refuses(sandbox) or sandbox.lacks(server)
-                if lack is None:
-                    return sandbox, server
-                reasons.append(lack)
-        self.notes.note(Code.NO_MACHINE, reason=reasons[0] if reasons else "no server is known for this dump")
-        raise StopRestore
+            ask_all(self.questions, restored, self.notes)
+            if self.holding is None:  # a copy that somebody is to look at is not spoilt
+                self._control(SPOILT, lambda: spoil(self.restore.check, restored, self.notes.record))
+                self.notes.enter(Stage.DESTROY)
+        return Cut(lending=lending, ground=ground, dump=dump, restored=restored, passed_bytes=passed_bytes)
 
     @contextmanager
-    def _machine(self, sandbox: Sandbox, need: Need) -> Iterator[Machine]:
-        self.notes.enter(Stage.START, about=f"{need.server.engine} {need.server.series}")
-        machine = None
-        try:
-            with sandbox.machine(need) as machine:
-                self._look_at(machine)
+    def _lent(self, lending: Lending, ground: Ground, size: int) -> Iterator[Machine]:
+        """Lend a machine for this block, or keep it beyond."""
+        lent = lending.machine(ground, backup_bytes=size)
+        if self.holding is None:
+            with lent as machine:
                 yield machine
-                self.notes.enter(Stage.DESTROY)
+            return
+        machine = self.holding.keep(lent, ground.server)
+        try:
+            yield machine
         finally:
-            if machine is not None:
-                self.notes.keep(removals=machine.removals())
-                for left in (removal for removal in machine.removals() if not removal.gone):
-                    self.notes.note(Code.COPY_NOT_SHOWN_GONE, kind=left.kind, name=left.name)
+            until = self.holding.begin()
+            self.notes.keep(held_until=until, removals=machine.removals())
+            self.notes.note(Code.COPY_HELD, until=until.isoformat(timespec="seconds"))
 
-    def _look_at(self, machine: Machine) -> None:
-        held = replace(machine.conditions, chosen_because="; ".join(dict.fromkeys(self.refused)) or "first choice")
-        self.notes.keep(conditions=held)
-        if held.isolation is not Isolation.SEALED:
-            partial = held.isolation is Isolation.PARTIAL
-            self.notes.note(Code.ISOLATION_PARTIAL if partial else Code.ISOLATION_NONE, mechanism=held.mechanism)
+    def _control(self, name: str, carry_out: Callable[[], ControlRecord | None]) -> None:
+        """Carry a negative control out; one that stays silent, or breaks, is a finding."""
+        self.notes.enter(Stage.CONTROL, about=name)
+        try:
+            seen = carry_out()
+        except (CouldNotFindOut, TimeoutError, UnpackFault, OSError) as error:
+            self.notes.broken(error, Code.CONTROL_NOT_RUN, control=name, reason=type(error).__name__)
+            return
+        if seen is not None:
+            self.notes.keep(controls=(*self.notes.record.controls, seen))
+        if seen is not None and seen.silent:
+            self.notes.note(Code.CONTROL_SILENT, control=name)
+
+    def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
+        found = recognised(peeled.head, self.restore.engines)
+        if found is None:
+            known = {kind: engine() for kind, engine in ENGINES.items()}
+            self.notes.note_all(tuple(unrecognised(peeled.head, self.restore.engines, known)))
+            raise StopRestore
+        _, dump = found
+        self.notes.keep(
+            dump=DumpRecord(
+                engine=dump.engine,
+                format=dump.format,
+                vendor=dump.vendor,
+                version=dump.version,
+                tool=dump.tool,
+                layers=peeled.layers,
+            )
+        )
+        return found
 
     def _start(self, engine: Engine, machine: Machine, server: Server, dump: Dump) -> Database:
         database = engine.start(machine, server)
@@ -251,17 +255,29 @@ class Rehearsal:
             self.notes.note(Code.SERVER_OF_ANOTHER_SERIES, wanted=wanted, used=database.server_version)
         return database
 
-    def _load(self, database: Database, dump: Dump, peeled: Peeled, *, started: float) -> None:
+    def _load(self, database: Database, dump: Dump, peeled: Peeled, *, started: float) -> int:
+        """Load, read what the client left, and give how many bytes the dump has without its layers."""
         self.notes.enter(Stage.LOAD, about=f"{dump.vendor} {dump.format}")
-        load = database.load(dump, peeled.chunks)
-        for _ in peeled.chunks:  # what the client left: a layer is only known to be whole at its end
-            pass
-        took = monotonic() - started
-        self.notes.keep(load_seconds=load.seconds, load_problems=load.problems, measured_restore_seconds=took)
+        is_dump = not self.restore.engines[0].archives
+        arriving = Arriving(is_dump=is_dump, is_text=dump.format.startswith(("plain", "sql")))
+
+        def passing() -> Iterator[bytes]:
+            for chunk in peeled.chunks:
+                arriving.look(chunk)
+                yield chunk
+
+        load = database.load(dump, passing())
+        self.notes.keep(load_seconds=load.seconds, load_problems=load.problems)
         self.notes.note_all(load.findings)
+        for _ in passing():  # what the client left: a layer is only known to be whole at its end
+            pass
+        self.notes.note_all(tuple(arriving.findings()))
+        took = monotonic() - started
+        self.notes.keep(measured_restore_seconds=took)
         objective = self.restore.objective_rto_seconds
         if objective is not None and took > objective:
             self.notes.note(Code.RESTORE_TIME_OVER_OBJECTIVE, seconds=round(took), objective=objective)
+        return arriving.passed_bytes
 
     def _count(self, database: Database) -> Inventory:
         self.notes.enter(Stage.COUNT)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from restore_lab.acceptance import Accept
 from restore_lab.checks import CHECKS
 from restore_lab.checks.base import Check
 from restore_lab.engines import ENGINES
@@ -35,7 +36,10 @@ class Auto:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restore:
-    """One backup to bring back. Without `engine` the dump itself says which; `memory_mb` is the machine's."""
+    """One backup to bring back. Without `engine` the dump itself says which; `memory_mb` is the machine's.
+
+    `identity` is a statement for one value that no other practice has and that never changes.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -45,14 +49,19 @@ class Restore:
     machine: Annotated[Sandbox | Auto, OneOf({"auto": Auto, **SANDBOXES})] = Auto()
     memory_mb: int = 2048
     objective_rto_seconds: int | None = None
+    identity: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a restore that asks nothing, and two questions of one title."""
-        titles = [check.title for check in self.check]
-        if not titles:
+        titles = [*(check.title for check in self.check), *(("identity",) if self.identity else ())]
+        if self.identity is not None and not self.identity.strip():
+            raise ValueError("identity is a statement; leave it out where there is none")
+        if not self.check:
             raise ValueError("a restore without a question proves nothing: add a [[restore.check]]")
         if len(set(titles)) != len(titles):
             raise ValueError("two questions have the same title; give each its own")
+        if any(check.kind == "documents" for check in self.check) and not (self.engine and self.engine.archives):
+            raise ValueError('a question about documents needs a restore of them: engine = { kind = "files" }')
 
     @property
     def sandboxes(self) -> tuple[Sandbox, ...]:
@@ -61,24 +70,43 @@ class Restore:
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """The engines asked whether they recognise the dump."""
-        return (self.engine,) if self.engine else tuple(engine() for engine in ENGINES.values())
+        """The engines asked whether they recognise the dump; one that takes archives whole must be named."""
+        if self.engine:
+            return (self.engine,)
+        return tuple(engine for engine in (kind() for kind in ENGINES.values()) if not engine.archives)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScenarioFile:
-    """The whole of `scenario.toml`; `every_days` is when the next test is due after a passed one."""
+    """The whole of `scenario.toml`; `every_days` is when the next test is due after a passed one.
+
+    `accept` names findings that weigh less for a time.
+    """
 
     __pydantic_config__ = STRICT
 
     title: str
     restore: tuple[Restore, ...]
     every_days: int = 365
+    accept: tuple[Accept, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a scenario that restores nothing."""
+        """Refuse a scenario that restores nothing, and one that is never due again."""
         if not self.restore:
             raise ValueError("a scenario without a [[restore]] tests nothing")
+        if not 1 <= self.every_days <= 3660:
+            raise ValueError("`every_days` is 1 to 3660")
+        named, opened = (self._asking(kind) for kind in ("document_names", "documents"))
+        if named and (named, opened) != (1, 1):
+            raise ValueError("document_names is asked once, and needs one restore with a question of kind documents")
+
+    @property
+    def crosses(self) -> bool:
+        """Whether what one restore names is looked for in another."""
+        return self._asking("document_names") > 0
+
+    def _asking(self, kind: str) -> int:
+        return sum(check.kind == kind for restore in self.restore for check in restore.check)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,19 +71,20 @@ class Machine(Protocol):
         """Absolute path, inside the machine, of the writable folder that holds the data; gone with the machine."""
         ...
 
-    def run(
+    def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
         argv: Sequence[str],
         *,
         timeout_seconds: float,
         stdin: Iterable[bytes] | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Completed:
         """Run one command to its end, feeding and draining all three streams together.
 
-        When `stdout` is given, output goes there piece by piece and `Completed.stdout` stays empty. A command that ends
-        before its stdin does is not an error: `fed_bytes` tells, and the rest of `stdin` is left unread.
+        When `stdout` is given, output goes there piece by piece and `Completed.stdout` stays empty; so with `stderr`. A
+        command that ends before its stdin does is not an error: `fed_bytes` tells, and the rest of `stdin` is unread.
 
         Raises:
             MachineFailed: the command could not be started, or the machine died.

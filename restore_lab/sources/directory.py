@@ -10,18 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO, Literal, cast
 from zoneinfo import ZoneInfo
 
 from restore_lab.errors import SourceNotPluggedIn, SourceUnreachable
+from restore_lab.findings import Code
 from restore_lab.settings import STRICT, LabPath
 from restore_lab.sources.base import Candidate, RecoveryPoint, Standing
+from restore_lab.unpack import UnpackFault
 
 DatedBy = Literal["name", "name and mtime", "mtime"]
 #: Endings under which tools write a backup that is not finished yet.
 UNFINISHED_ENDINGS = (
     ".partial", ".part", ".tmp", ".temp", ".untested", ".incomplete", ".inprogress", ".filepart", ".crdownload", "~",
 )  # fmt: skip
+#: What a folder holds that is itself one backup: of mydumper, pg_dump --format=directory, MySQL Shell, mariadb-backup
+#: and pg_basebackup. No engine here takes one, and none of its files alone is the backup.
+_PIECE = re.compile(r".+-schema-create\.sql(\.\w+)?|toc\.dat|@\.json|(xtra|mariadb_)backup_checkpoints|backup_manifest")
+#: What the folders of restic and borg hold beside their data.
+_REPOSITORIES = (frozenset({"config", "keys", "snapshots", "data"}), frozenset({"config", "README", "data"}))
 #: A file written to more recently than this is watched for a moment before it is believed whole.
 _RECENT = timedelta(minutes=15)
 _PIECE_BYTES = 1024 * 1024
@@ -71,9 +79,16 @@ class Directory:
 
     @contextmanager
     def open(self, point: RecoveryPoint) -> Iterator[BinaryIO]:
-        """Open the file read-only, following no symbolic link."""
+        """Open the file read-only, following no symbolic link.
+
+        Raises:
+            UnpackFault: the backup is a folder of files, or the file is one of such a folder.
+        """
+        chosen = self.path / point.point_id
+        if _in_pieces(chosen) or _in_pieces(self.path):
+            raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "folder", f"{point.point_id} is not a backup in one file")
         try:
-            descriptor = os.open(self.path / point.point_id, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(chosen, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise SourceUnreachable(f"{point.point_id} could not be opened: {error.strerror}") from error
         try:
@@ -106,7 +121,10 @@ class Directory:
                 f"{self.path} is empty: an unplugged disk looks the same as no backup",
                 hint="plug the disk in; if it is, the backup job writes elsewhere",
             )
-        return [(name, status) for name, status in files if stat.S_ISREG(status.st_mode)]
+        return [(name, seen) for name, seen in files if stat.S_ISREG(seen.st_mode) or self._in_pieces(name, seen)]
+
+    def _in_pieces(self, name: str, status: os.stat_result) -> bool:
+        return stat.S_ISDIR(status.st_mode) and _in_pieces(self.path / name)
 
     def _settled(self, candidate: Candidate) -> Candidate:
         still = self.unchanged(candidate.point)
@@ -125,6 +143,16 @@ class _Readable:
             return os.read(self.descriptor, size if size >= 0 else _PIECE_BYTES)
         except OSError as error:
             raise SourceUnreachable(f"{self.name} could not be read: {error.strerror}") from error
+
+
+def _in_pieces(folder: Path) -> bool:
+    """Tell by names alone whether this is a folder that is one backup; what is no folder is none."""
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in entries}
+    except OSError:
+        return False
+    return any(_PIECE.fullmatch(name) for name in names) or any(repository <= names for repository in _REPOSITORIES)
 
 
 def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, DatedBy], *, now: datetime) -> Candidate:

@@ -102,20 +102,21 @@ class ContainerMachine:
         self._conditions = Conditions(
             sandbox="container",
             isolation=self._isolation(),
-            mechanism="Docker: no network, read-only root, no capability, no new privileges, user 10001",
+            mechanism="docker",
             storage="volume" if volumes else "tmpfs",
             limits=plans.limits(seen, engine.info()),
             image=str(seen["Config"]["Image"]),
             image_id=str(seen["Image"]),
         )
 
-    def run(
+    def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
         argv: Sequence[str],
         *,
         timeout_seconds: float,
         stdin: Iterable[bytes] | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Completed:
         """Run one command to its end; see `Machine.run`. `fed_bytes` includes what lies in the engine's pipes.
@@ -124,7 +125,9 @@ class ContainerMachine:
             MachineDiskFull, MachineOutOfMemory: a limit of the machine ended it, or a process in it.
             MachineFailed, TimeoutError: as `Machine.run`.
         """
-        done = self._execute(argv, timeout_seconds, stdin=stdin, stdout=stdout, environment=environment or {})
+        done = self._execute(
+            argv, timeout_seconds, stdin=stdin, stdout=stdout, stderr=stderr, environment=environment or {}
+        )
         if done.exit_code != 0:
             self._fail_if_broken()
         return done
@@ -153,19 +156,20 @@ class ContainerMachine:
             removed(kind, name, created_at=at, confirmed=bool(self._id)) for kind, name, at in self._created
         )
 
-    def _execute(
+    def _execute(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
         argv: Sequence[str],
         timeout_seconds: float,
         *,
         stdin: Iterable[bytes] | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
         environment: Mapping[str, str],
     ) -> Completed:
         began = time.monotonic()
         announced = (*streams.ANNOUNCED, *argv)
         exec_id, version = engine.prepare(self.name, announced, environment, stdin=stdin is not None)
-        frames = streams.Frames(stdout=Output(sink=stdout), stderr=Output())
+        frames = streams.Frames(stdout=Output(sink=stdout), stderr=Output(sink=stderr))
         feed = streams.feed_of(stdin)
         connection, early = streams.start(engine.socket_path(), version, exec_id)
         with connection:

@@ -7,6 +7,7 @@ import os
 import pwd
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,13 +114,14 @@ class LocalMachine:
         )
         self._watch.begin()
 
-    def run(
+    def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
         argv: Sequence[str],
         *,
         timeout_seconds: float,
         stdin: Iterable[bytes] | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Completed:
         """See `Machine.run`."""
@@ -130,6 +132,7 @@ class LocalMachine:
             timeout_seconds=timeout_seconds,
             stdin=stdin,
             stdout=stdout,
+            stderr=stderr,
             environment=self._environment(environment),
         )
         self._fail_if_exceeded()
@@ -210,7 +213,10 @@ def _outside_usr(folders: Iterable[str]) -> tuple[str, ...]:
 
 def unused_uid() -> int:
     """Pick a uid that no account and no process has."""
-    running = {status.stat().st_uid for status in Path("/proc").glob("[0-9]*") if status.exists()}
+    running = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended while we looked
+            running.add(entry.stat().st_uid)
     accounts = {account.pw_uid for account in pwd.getpwall()}
     free = [uid for uid in _UNUSED_UIDS if uid not in running | accounts]
     return secrets.choice(free)

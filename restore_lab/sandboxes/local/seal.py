@@ -139,7 +139,7 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777 shm dev/shm
 pivot_root . old
 cd /
-umount -l /old
+umount -n -l /old
 mount -o remount,ro / 2>/dev/null || :
 PATH=$path
 # Not exec: the first process of a namespace cannot be killed from within, and has orphans to bury.
