@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,9 @@ from restore_lab.sources.base import Source
 
 FILE_NAME = "lab.toml"
 _PLACE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+#: A mail address as servers take it everywhere: ASCII, nothing that needs quoting (a part of RFC 5321, 4.1.2).
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -129,6 +133,7 @@ class Signature:
 
     key: LabPath
     certificate: LabPath
+    secret: LabPath | None = None
     passphrase: Secret | None = None
     authority: str | None = None
 
@@ -143,6 +148,64 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """To whom the result of each drill is mailed, and through which server; without it nothing is sent.
+
+    `none` sends in clear and is for a server on this very machine only. With a `ca_file`, no other authority counts.
+    """
+
+    __pydantic_config__ = STRICT
+
+    host: str
+    sender: str
+    to: str | tuple[str, ...]
+    copy_to: str | tuple[str, ...] = ()
+    port: int | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: Secret | None = None
+    ca_file: LabPath | None = None
+    attach_report: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse addresses that are none, a login by halves, and sending in clear to another machine."""
+        if not _HOST.fullmatch(self.host) or (self.port is not None and not 0 < self.port < 65536):
+            raise ValueError("`host` is a name or an address alone; `port`, where it is needed, 1 to 65535")
+        if not self.recipients:
+            raise ValueError("`to` names nobody")
+        for address in (self.sender, *self.recipients, *self.copies):
+            if not _ADDRESS.fullmatch(address):
+                raise ValueError(f"{address!a} is no plain mail address, such as cabinet@example.org")
+        if bool(self.user) != (self.password is not None):
+            raise ValueError("`user` and `password` go together")
+        if self.security == "none" and not is_loopback(self.host):
+            raise ValueError('security = "none" sends in clear: only to this machine (localhost)')
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Whom the mail is for."""
+        return (self.to,) if isinstance(self.to, str) else self.to
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Who gets a copy."""
+        return (self.copy_to,) if isinstance(self.copy_to, str) else self.copy_to
+
+    @property
+    def server_port(self) -> int:
+        """The port named, else the usual one (RFC 8314, RFC 6409; 25 on this machine)."""
+        return self.port or {"starttls": 587, "tls": 465, "none": 25}[self.security]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine by its name or address alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LabFile:
     """The whole of `lab.toml`."""
 
@@ -154,6 +217,7 @@ class LabFile:
     place: tuple[Place, ...]
     host: Host = field(default_factory=Host)
     report: Report = field(default_factory=Report)
+    mail: Mail | None = None
 
     def __post_init__(self) -> None:
         """Refuse a lab without places, and two places of one name."""

@@ -40,6 +40,7 @@ class EntryType(StrEnum):
     KEY = "key"
     OPENED = "opened"
     CLOSED = "closed"
+    DELIVERED = "delivered"
     SWEPT = "swept"
 
 
