@@ -6,8 +6,9 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -57,7 +58,10 @@ class OneOf:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Secret:
-    """A reference to a secret, never the secret: `{ env = "NAME" }` or `{ file = "path" }` (mode 0600 checked)."""
+    """A reference to a secret, never the secret: `{ env = "NAME" }` or `{ file = "path" }` (mode 0600 checked).
+
+    A scheduled drill has no environment of its operator's: there NAME is a systemd credential.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -80,9 +84,7 @@ class Secret:
             ConfigurationError: it is not there, or others could read it.
         """
         if self.env is not None:
-            if self.env not in os.environ:
-                raise ConfigurationError(f"the environment has no {self.env}", hint="a secret is read from it")
-            return os.environb[self.env.encode()]
+            return _from_environment(self.env)
         path = self.file or Path()
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -90,6 +92,27 @@ class Secret:
             return path.read_bytes().removesuffix(b"\n")
         except OSError as error:
             raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
+
+
+def _from_environment(name: str) -> bytes:
+    """Read a variable, else the systemd credential of that name (systemd.exec(5), LoadCredential=)."""
+    if name in os.environ:
+        return os.environb[name.encode()]
+    with suppress(KeyError, OSError):
+        return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / name).read_bytes().removesuffix(b"\n")
+    raise ConfigurationError(f"the environment has no {name}", hint="a secret is read from it")
+
+
+def secrets_of(value: object) -> Iterator[Secret]:
+    """Find every reference to a secret in settings, however deep it lies."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from secrets_of(one)
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from secrets_of(getattr(value, one.name))
 
 
 def read_toml(path: Path, shape: type[T], *, root: Path) -> T:

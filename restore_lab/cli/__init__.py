@@ -17,6 +17,7 @@ from restore_lab.errors import ExitCode, RestoreLabError
 
 #: Each command, and the module of this package that defines it under the same name.
 COMMANDS = {
+    "deliver": "mails",
     "demo": "labs",
     "doctor": "labs",
     "image": "images",
@@ -26,6 +27,8 @@ COMMANDS = {
     "register": "seals",
     "report": "seals",
     "run": "drills",
+    "schedule": "schedules",
+    "status": "status",
     "sweep": "drills",
     "verify": "seals",
 }
@@ -56,6 +59,7 @@ class LazyGroup(click.Group):
 
 
 SUMMARIES = {
+    "deliver": "Send the mails that wait, or one again.",
     "demo": "Make a sample practice and run its annual drill.",
     "doctor": "Say what this machine and this lab lack.",
     "image": "Build and list the images containers run from.",
@@ -65,6 +69,8 @@ SUMMARIES = {
     "register": "List or verify the register of drills.",
     "report": "Write a drill's report again from its evidence.",
     "run": "Run a drill: restore, question, record.",
+    "schedule": "Start drills by themselves when they are due.",
+    "status": "Say when the next drill is due, and how the last one ended.",
     "sweep": "Remove what dead drills left behind.",
     "verify": "Verify a report, an envelope or evidence.",
 }
@@ -123,8 +129,18 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 
 def _bug_report() -> str:
+    """Write down where a bug passed, without its text, and say where; a service's own /tmp would go with it."""
+    lines = [*traceback.format_list(traceback.extract_tb(sys.exc_info()[2])), f"{type(sys.exc_info()[1]).__name__}\n"]
+    if _in_journal():
+        click.echo("".join(lines), err=True)
+        return "the journal, above"
     descriptor, path = tempfile.mkstemp(prefix="restore-lab-bug-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.writelines(traceback.format_list(traceback.extract_tb(sys.exc_info()[2])))
-        stream.write(f"{type(sys.exc_info()[1]).__name__}\n")
+        stream.writelines(lines)
     return path
+
+
+def _in_journal() -> bool:
+    """Tell whether stderr is the journal of systemd (systemd.exec(5), $JOURNAL_STREAM)."""
+    seen = os.fstat(sys.stderr.fileno())
+    return os.environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"

@@ -24,6 +24,7 @@ _SAID = {
     Stage.LOAD: "Restoring",
     Stage.COUNT: "Counting what came back",
     Stage.ASK: "Asking",
+    Stage.CONTROL: "Testing the test",
     Stage.DESTROY: "Removing the copy",
     Stage.SEAL: "Sealing the evidence",
 }
@@ -118,9 +119,14 @@ def _facts(restore: RestoreRecord, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
         yield "time", f"{restore.measured_restore_seconds:.1f} s on this machine"
     if restore.tables:
         yield "came back", f"{sum(one.rows for one in restore.tables)} rows in {len(restore.tables)} tables"
+    if restore.documents:
+        broken = sum(one.unreadable for one in restore.documents)
+        yield "came back", f"{sum(one.count for one in restore.documents)} documents, {broken} of them do not open"
     if restore.newest_entry_at is not None:
         yield "newest entry", f"{restore.newest_entry_at.astimezone(zone):%Y-%m-%d %H:%M}"
-    if restore.removals:
+    if restore.held_until is not None:
+        yield "the copy", f"held until {restore.held_until.astimezone(zone):%Y-%m-%d %H:%M}, then removed"
+    elif restore.removals:
         gone = all(removal.gone for removal in restore.removals)
         yield "the copy", "removed, looked up again and gone" if gone else "NOT SHOWN TO BE GONE"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
+from restore_lab.cli.held import Duration, hold
 from restore_lab.errors import ExitCode
 from restore_lab.evidence import Verdict, to_json
+from restore_lab.holding import LONGEST
 from restore_lab.lab import load_lab
 from restore_lab.scenario import Auto, load_scenario
 from restore_lab.sources.base import Choice, choose
@@ -19,24 +22,45 @@ from restore_lab.sources.base import Choice, choose
 @click.command(epilog="For example: restore-lab run --scenario annual")
 @click.option("--scenario", "name", required=True, help="Folder under scenarios/, for example annual.")
 @click.option("--at", "asked_for", default="latest", show_default=True, help="latest, oldest, random, or a point's id.")
+@click.option("--when-due", is_flag=True, help="Do nothing unless the register says that a drill is due.")
 @click.option("--strict", is_flag=True, help="Exit 1 also when there are reservations.")
+@click.option("--hold", "hold_for", type=Duration(LONGEST), help="Keep the copy so long after the drill: 30m, 2h.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
 @click.pass_obj
-def run(folder: str, name: str, asked_for: str, *, strict: bool, as_json: bool) -> int:
+def run(  # noqa: PLR0913 - click hands over each option by its name
+    folder: str,
+    name: str,
+    asked_for: str,
+    *,
+    hold_for: timedelta | None,
+    when_due: bool,
+    strict: bool,
+    as_json: bool,
+) -> int:
     """Restore the latest backup on a throwaway machine, question it, and leave signed evidence."""
     from restore_lab import drill  # noqa: PLC0415 - quick --help
     from restore_lab.cli.display import summarise, watching  # noqa: PLC0415
+    from restore_lab.cli.mails import deliver_after, deliver_due  # noqa: PLC0415
+    from restore_lab.cli.reminding import not_due, reminding  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     scenario = load_scenario(lab, name)
-    with watching() as listen:
-        outcome = drill.run(lab, scenario, asked_for=asked_for, listen=listen)
-    if as_json:
-        sys.stdout.write(to_json(outcome.evidence).decode() + "\n")
-    else:
-        summarise(outcome)
+    if when_due and (nothing := not_due(lab, scenario)) is not None:
+        return deliver_due(lab, nothing, quiet=as_json)
+    with reminding(lab, scenario) if when_due else nullcontext(), watching() as listen:
+        outcome = drill.run(lab, scenario, asked_for=asked_for, listen=listen, hold_for=hold_for)
+    try:
+        if as_json:
+            sys.stdout.write(to_json(outcome.evidence).decode() + "\n")
+        else:
+            summarise(outcome)
+    finally:  # whoever reads our output may have seen enough; the doctor has seen nothing yet
+        try:
+            code = deliver_after(lab, outcome, quiet=as_json)
+        finally:
+            hold(lab, outcome)
     reserved = outcome.evidence.verdict is Verdict.PASSED_WITH_RESERVATIONS
-    return ExitCode.FAILED if strict and reserved and not outcome.exit_code else outcome.exit_code
+    return ExitCode.FAILED if strict and reserved and code in {ExitCode.PASSED, ExitCode.NOT_DELIVERED} else code
 
 
 @click.command(epilog="For example: restore-lab points --scenario annual --json")
@@ -76,7 +100,8 @@ def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
 @click.pass_obj
 def sweep(folder: str) -> int:
     """Remove what dead drills of this lab left behind, close their entries, and delete logs older than 400 days."""
-    from restore_lab.drill import open_key, undisturbed  # noqa: PLC0415
+    from restore_lab.drill import open_key, swept  # noqa: PLC0415
+    from restore_lab.durable import undisturbed  # noqa: PLC0415
     from restore_lab.history import close_abandoned  # noqa: PLC0415
     from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
@@ -89,8 +114,7 @@ def sweep(folder: str) -> int:
     with undisturbed(), register.locked():
         closed = close_abandoned(register, register.verify(), key)
         if removals:
-            things = [{"kind": one.kind, "name": one.name, "gone": one.gone} for one in removals]
-            register.append(EntryType.SWEPT, {"removed": things}, key=key, at=now)
+            register.append(EntryType.SWEPT, swept(removals), key=key, at=now)
     if pruned := prune(lab.reports, now=now):
         click.echo(f"{pruned} logs older than {KEPT_FOR.days} days deleted")
     for one in removals:

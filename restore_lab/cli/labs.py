@@ -48,7 +48,7 @@ def demo(ctx: click.Context, folder: Path, engine: str, patients: int) -> int:
     backup = make_demo(folder, Sample(engine=engine, day=today, patients=patients))
     click.echo(f"backed up to {backup}", err=True)
     ctx.obj = str(folder)
-    code: int = ctx.invoke(run, name="annual", asked_for="latest", strict=False, as_json=False)
+    code: int = ctx.invoke(run, name="annual", asked_for="latest", hold_for=None, strict=False, as_json=False)
     click.echo(f"{'again':<13} cd {folder} && {_command()} run --scenario annual")
     return code
 
@@ -57,9 +57,11 @@ def demo(ctx: click.Context, folder: Path, engine: str, patients: int) -> int:
 @click.pass_obj
 def doctor(folder: str) -> int:
     """Say what this machine and this lab lack, and how to get it."""
+    from restore_lab.cli.mails import say_mail  # noqa: PLC0415 - quick --help
+
     lab = load_lab(Path(folder))
     click.echo(f"ok    {lab.root}/lab.toml")
-    faults = [fault for fault in (_key(lab), *_scenarios(lab)) if fault]
+    faults = [fault for fault in (_key(lab), say_mail(lab), *_scenarios(lab)) if fault]
     for fault in faults:
         click.echo(f"FAULT {fault}")
     _machines()

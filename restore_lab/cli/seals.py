@@ -29,7 +29,12 @@ def _certificate(lab: Lab) -> Certificate:
         raise SealBroken(f"{path} is not a certificate that can be read", hint="restore it from its copy") from error
 
 
-def _register(lab: Lab) -> Register:
+def register_of(lab: Lab) -> Register:
+    """Open a lab's register.
+
+    Raises:
+        SealBroken: there is no certificate to check it with.
+    """
     from restore_lab.register import Register  # noqa: PLC0415
 
     return Register(folder=lab.reports, certificate=_certificate(lab))
@@ -137,14 +142,14 @@ def register() -> None:
 @click.pass_obj
 def list_entries(folder: str, *, as_json: bool) -> None:
     """List the entries that verify, oldest first."""
-    entries = _register(load_lab(Path(folder))).verify().entries
+    entries = register_of(load_lab(Path(folder))).verify().entries
     if as_json:
         plain = [{"type": one.kind.value, "at": one.at.isoformat(), "head": one.head, **one.fields} for one in entries]
         click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
         return
     for one in entries:
         said = " ".join(str(one.fields[name]) for name in ("drill", "verdict", "key_id") if name in one.fields)
-        click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.kind.value:<8}  {said}")
+        click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.kind.value:<9}  {said}")
 
 
 @register.command("verify", epilog="For example: restore-lab register verify --head 9f2c...")
@@ -153,7 +158,7 @@ def list_entries(folder: str, *, as_json: bool) -> None:
 @click.pass_obj
 def verify_register(folder: str, known_head: str | None, *, as_json: bool) -> int:
     """Verify every entry, link and file; say what this cannot show."""
-    checked = _register(load_lab(Path(folder))).verify(known_head=known_head)
+    checked = register_of(load_lab(Path(folder))).verify(known_head=known_head)
     unanswered = [str(one.fields.get("drill")) for one in checked.unanswered]
     if as_json:
         said = {"head": checked.head, "entries": len(checked.entries), "faults": checked.faults, "open": unanswered}

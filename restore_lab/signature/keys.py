@@ -32,6 +32,7 @@ VALIDITY = timedelta(days=7305)
 SECRET_BYTES = 32
 _FILE_CAP_BYTES = 64 * 1024
 _MADE_BY = "make one with `restore-lab key create --holder NAME`"
+_LOST_SECRET = "put back its copy; a new one (`openssl rand -hex 32`, mode 0600) enrols the practice's data anew"  # noqa: S105
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +89,7 @@ def load_key(key_path: Path, certificate_path: Path, *, passphrase: bytes | None
         KeyMissing: a file is absent or unreadable, others may read the key, the key is not ECDSA P-256, or the
             certificate is of another key.
     """
-    private_key = _parse_private(_read_private(key_path), key_path, passphrase)
+    private_key = _parse_private(_read_private(key_path, "signing key", _MADE_BY), key_path, passphrase)
     try:
         certificate = load_certificate(_read_capped(certificate_path))
     except OSError as error:
@@ -108,6 +109,21 @@ def load_key(key_path: Path, certificate_path: Path, *, passphrase: bytes | None
             hint="name the two files that were made together",
         )
     return SigningKey(private_key=private_key, certificate=certificate, key_id=of_key)
+
+
+def load_secret(path: Path) -> bytes:
+    """Read the lab's secret, private to its owner like the key.
+
+    Raises:
+        KeyMissing: it is absent, others may read it, or it is not `SECRET_BYTES` bytes in hexadecimal.
+    """
+    try:
+        secret = bytes.fromhex(_read_private(path, "lab secret", _LOST_SECRET).decode("ascii"))
+    except ValueError:
+        secret = b""
+    if len(secret) != SECRET_BYTES:
+        raise KeyMissing(f"lab secret {path} is not {SECRET_BYTES} bytes in hexadecimal", hint=_LOST_SECRET)
+    return secret
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
@@ -179,19 +195,19 @@ def _read_capped(path: Path) -> bytes:
         return file.read(_FILE_CAP_BYTES)
 
 
-def _read_private(path: Path) -> bytes:
+def _read_private(path: Path, what: str, hint: str) -> bytes:
     """Look at the mode of the very file that is then read, not of whatever has its name."""
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) & 0o077:
                 raise KeyMissing(
-                    f"signing key {path} has mode {stat.S_IMODE(status.st_mode):04o}, expected 0600 on a plain file",
-                    hint=f"run `chmod 600 {path}`; if others could read it, make a new key",
+                    f"{what} {path} has mode {stat.S_IMODE(status.st_mode):04o}, expected 0600 on a plain file",
+                    hint=f"run `chmod 600 {path}`; if others could read it, make a new one",
                 )
             return file.read(_FILE_CAP_BYTES)
     except OSError as error:
-        raise KeyMissing(f"no signing key at {path}: {error.strerror}", hint=_MADE_BY) from error
+        raise KeyMissing(f"no {what} at {path}: {error.strerror}", hint=hint) from error
 
 
 def _parse_private(pem: bytes, path: Path, passphrase: bytes | None) -> ec.EllipticCurvePrivateKey:
