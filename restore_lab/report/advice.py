@@ -15,7 +15,7 @@ from restore_lab.report.said import say
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from restore_lab.evidence import Evidence, GradedFinding
+    from restore_lab.evidence import Evidence, GradedFinding, People
     from restore_lab.report.wording import Wording
 
 #: So many points, restores and places are printed on page 1; the rest is on the auditor's pages.
@@ -43,11 +43,11 @@ class Point:
 
 
 def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
-    """Give every finding that weighs on the verdict, worst first, each with its action."""
+    """Give every finding that weighs on the verdict, worst first, each with its action; what reads the same, once."""
     weights = {Severity.FAILED: 0, Severity.INCONCLUSIVE: 1, Severity.RESERVATION: 2}
     graded = [item for item in evidence.findings if item.severity in weights]
     graded.sort(key=lambda item: (weights[item.severity], item.finding.code is Code.PLACE_NOT_TESTED))
-    return tuple(_point(item, evidence, wording) for item in graded)
+    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in graded))
 
 
 def _point(graded: GradedFinding, evidence: Evidence, wording: Wording) -> Point:
@@ -71,7 +71,7 @@ def _due(delay: timedelta, evidence: Evidence) -> datetime:
 
 def steps(evidence: Evidence, wording: Wording) -> tuple[str, tuple[str, ...]]:
     """Give what to do at once, with its title; nothing after a test that passed."""
-    call = wording.text("Call {who}.", who=_caller(evidence, wording))
+    call = wording.text("Call {who}.", who=caller(evidence.people, wording))
     if evidence.verdict is Verdict.FAILED:
         return wording.text("To do today"), (
             call,
@@ -82,7 +82,7 @@ def steps(evidence: Evidence, wording: Wording) -> tuple[str, tuple[str, ...]]:
     if evidence.verdict is Verdict.INCONCLUSIVE:
         return wording.text("Until the next test"), (
             wording.text("Until then, treat your backup as not verified; delete none of the older ones."),
-            wording.text("Call {who} to fix the date of a new test.", who=_caller(evidence, wording)),
+            wording.text("Call {who} to fix the date of a new test.", who=caller(evidence.people, wording)),
         )
     return "", ()
 
@@ -94,7 +94,7 @@ def more(left: int, wording: Wording) -> str:
 
 def next_test(evidence: Evidence, wording: Wording) -> Line:
     """Say when the next test is due, and whom to call when it did not come."""
-    who = _caller(evidence, wording)
+    who = caller(evidence.people, wording)
     delay = {Verdict.INCONCLUSIVE: REPEAT_DELAY, Verdict.FAILED: RESERVATION_DELAY}.get(evidence.verdict)
     due = _due(delay, evidence) if delay else evidence.next_due_on
     if due is None:
@@ -107,7 +107,8 @@ def next_test(evidence: Evidence, wording: Wording) -> Line:
     )
 
 
-def _caller(evidence: Evidence, wording: Wording) -> str:
-    name = printable(evidence.people.contractor, NAME_LENGTH)
-    phone = printable(evidence.people.contractor_phone, 24).replace(" ", "\N{NO-BREAK SPACE}")
+def caller(people: People, wording: Wording) -> str:
+    """Name the contractor, with the phone number if there is one."""
+    name = printable(people.contractor, NAME_LENGTH)
+    phone = printable(people.contractor_phone, 24).replace(" ", "\N{NO-BREAK SPACE}")
     return wording.text("{name} at {phone}", name=name, phone=phone) if phone else name

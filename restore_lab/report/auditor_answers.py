@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from restore_lab.report.auditor_controls import control_section
 from restore_lab.report.blocks import Block, Note, Section, table
-from restore_lab.report.names import named
+from restore_lab.report.names import CREATED, DOCUMENT_KINDS, OBJECT_KINDS, QUESTION_KINDS, named, question
 
 if TYPE_CHECKING:
-    from restore_lab.evidence import CheckRecord, Evidence, RestoreRecord
+    from restore_lab.evidence import CheckRecord, Evidence, Removal, RestoreRecord
     from restore_lab.report.wording import Wording
 
 #: Beyond this many tables the list is cut; the attached evidence has them all.
@@ -21,6 +22,7 @@ def answer_sections(restore: RestoreRecord, evidence: Evidence, wording: Wording
         _questions(restore, evidence, wording),
         _problems(restore, wording),
         _counts(restore, wording),
+        control_section(restore, wording),
         _removals(restore, wording),
     )
     return tuple(section for section in sections if section.blocks)
@@ -32,12 +34,12 @@ def _questions(restore: RestoreRecord, evidence: Evidence, wording: Wording) -> 
     if not restore.checks:
         return Section(title=title, level=3, blocks=(Note(text=text("No question was asked.")),))
     rows = [_question(check, restore, evidence, wording) for check in restore.checks]
-    columns = (text("Question"), text("Kind"), text("Asked"), text("Result"), text("Time"))
+    columns = (text("Question"), text("Kind"), text("Looked at"), text("Result"), text("Time"))
     return Section(title=title, level=3, blocks=(table(text("Questions asked"), columns, rows, "LlrLr"),))
 
 
 def _question(check: CheckRecord, restore: RestoreRecord, evidence: Evidence, wording: Wording) -> tuple[str, ...]:
-    kind = named(check.kind, wording)
+    kind = named(check.kind, wording, QUESTION_KINDS)
     if check.on_test_machine_only:
         kind = wording.text("{kind} – control of the test machine", kind=kind)
     codes = [
@@ -48,7 +50,7 @@ def _question(check: CheckRecord, restore: RestoreRecord, evidence: Evidence, wo
     result = ", ".join(dict.fromkeys(codes)) or wording.text("nothing to report")
     if not check.answered:
         result = wording.text("no answer") + (f" ({result})" if codes else "")
-    return check.name, kind, wording.figure(check.asked), result, wording.duration(check.seconds)
+    return question(check.name, wording), kind, wording.figure(check.asked), result, wording.duration(check.seconds)
 
 
 def _problems(restore: RestoreRecord, wording: Wording) -> Section:
@@ -71,19 +73,47 @@ def _problems(restore: RestoreRecord, wording: Wording) -> Section:
 def _counts(restore: RestoreRecord, wording: Wording) -> Section:
     text = wording.text
     blocks: list[Block] = []
-    if restore.objects:
-        rows = [(named(item.kind, wording), wording.figure(item.count)) for item in restore.objects]
+    if restore.documents:
+        columns = (text("Class"), text("Documents"), text("Size"), text("Do not open"))
+        blocks.append(table(text("Documents by class"), columns, _documents(restore, wording), "Lrrr"))
+    opened = {one.kind for one in restore.documents}
+    if objects := [one for one in restore.objects if one.kind not in opened]:
+        kinds = {**DOCUMENT_KINDS, **OBJECT_KINDS}
+        rows = [(named(item.kind, wording, kinds), wording.figure(item.count)) for item in objects]
         blocks.append(table(text("Objects"), (text("Objects"), text("Count")), rows, "Lr", repeat=2))
     shown = restore.tables[:TABLES_SHOWN]
     if shown:
         rows = [(item.name, wording.figure(item.rows)) for item in shown]
         blocks.append(table(text("Rows by table"), (text("Table"), text("Rows")), rows, "Lr", repeat=2))
+    if restore.months:
+        columns = (text("Table"), text("Closed months"), text("First"), text("Last"))
+        blocks.append(table(text("Closed months counted"), columns, _months(restore, wording), "LrLL"))
     left = len(restore.tables) - len(shown)
     if left:
         blocks.append(
             Note(text=wording.count("One more table: attached evidence.", "{n} more: attached evidence.", left))
         )
     return Section(title=text("Counts"), level=3, blocks=tuple(blocks))
+
+
+def _documents(restore: RestoreRecord, wording: Wording) -> list[tuple[str, ...]]:
+    return [
+        (
+            named(one.kind, wording, DOCUMENT_KINDS),
+            wording.figure(one.count),
+            wording.size(one.size_bytes),
+            wording.figure(one.unreadable),
+        )
+        for one in restore.documents
+    ]
+
+
+def _months(restore: RestoreRecord, wording: Wording) -> list[tuple[str, ...]]:
+    """Give one line a table: how many months that were over hold rows, the first, the last; evidence has them all."""
+    months: dict[str, list[str]] = {}
+    for one in restore.months:
+        months.setdefault(one.table, []).append(one.month)
+    return [(name, wording.figure(len(seen)), min(seen), max(seen)) for name, seen in months.items()]
 
 
 def _removals(restore: RestoreRecord, wording: Wording) -> Section:
@@ -95,17 +125,24 @@ def _removals(restore: RestoreRecord, wording: Wording) -> Section:
         return Section(title=title, level=3, blocks=(Note(text=nothing),))
     rows = [
         (
-            item.kind,
+            named(item.kind, wording, CREATED),
             item.name,
             wording.stamp(item.removed_at) if item.removed_at else "–",
-            text("copy removed, not found when looked for")
-            if item.gone
-            else text("REMOVAL NOT CONFIRMED: still found, or not looked up"),
+            _seen_afterwards(item, restore, wording),
         )
         for item in restore.removals
     ]
     columns = (text("Kind"), text("Name"), text("Removed"), text("Seen afterwards"))
     return Section(title=title, level=3, blocks=(table(title, columns, rows, "lLlL"),))
+
+
+def _seen_afterwards(item: Removal, restore: RestoreRecord, wording: Wording) -> str:
+    if item.gone:
+        return wording.text("copy removed, not found when looked for")
+    if restore.held_until is not None:
+        until = wording.moment(restore.held_until)
+        return wording.text("copy kept until {until}; the register records its removal", until=until)
+    return wording.text("REMOVAL NOT CONFIRMED: still found, or not looked up")
 
 
 def unknown_section(evidence: Evidence, wording: Wording) -> Section:
@@ -132,12 +169,22 @@ def _unknown(restore: RestoreRecord, wording: Wording) -> list[str]:
         (restore.conditions, text("{where}: no machine", where=where)),
         (restore.server, text("{where}: no server", where=where)),
         (restore.measured_restore_seconds is not None, text("{where}: load not completed", where=where)),
-        (restore.tables, text("{where}: no table counted", where=where)),
-        (restore.newest_entry_at, text("{where}: freshness of the data not established", where=where)),
+        *_counted(restore, wording),
     )
     unanswered = [
-        text("{where}: question {name} without answer", where=where, name=check.name)
+        text("{where}: question {name} without answer", where=where, name=question(check.name, wording))
         for check in restore.checks
         if not check.answered
     ]
     return [line for there, line in reached if not there] + unanswered
+
+
+def _counted(restore: RestoreRecord, wording: Wording) -> tuple[tuple[object, str], ...]:
+    """A folder of documents has no tables, and no newest entry; a database has no documents."""
+    text, where = wording.text, restore.restore_id
+    if restore.is_of_documents:
+        return ((restore.documents, text("{where}: no document opened", where=where)),)
+    return (
+        (restore.tables, text("{where}: no table counted", where=where)),
+        (restore.newest_entry_at, text("{where}: freshness of the data not established", where=where)),
+    )

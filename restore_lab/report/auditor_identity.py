@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from restore_lab.report.blocks import Block, Facts, Note, Section, fact, table
-from restore_lab.report.names import named
+from restore_lab.report.glyphs import printable
+from restore_lab.report.names import named, question
 from restore_lab.report.said import say
+from restore_lab.report.wording import msgid
 
 if TYPE_CHECKING:
-    from restore_lab.evidence import Evidence, GradedFinding
+    from restore_lab.evidence import Acceptance, Evidence, GradedFinding
     from restore_lab.report.wording import Wording
 
 
@@ -57,11 +59,24 @@ def _findings(evidence: Evidence, wording: Wording) -> Section:
 
 def _row(graded: GradedFinding, evidence: Evidence, wording: Wording) -> tuple[str, ...]:
     said = say(graded.finding, wording)
-    where = [
-        name
-        for name in (graded.finding.restore_id if len(evidence.restores) > 1 else None, graded.finding.check)
-        if name
-    ]
-    place = f" [{', '.join(where)}]" if where else ""
-    seen = wording.text("{seen}{place}. Action: {action}.", seen=said.exact, place=place, action=said.action)
+    asked = question(graded.finding.check or "", wording)
+    where = (
+        graded.finding.restore_id if len(evidence.restores) > 1 else None,
+        asked if asked not in said.exact else None,
+    )
+    place = ", ".join(one for one in where if one)
+    message = msgid("{seen} [{place}]. Action: {action}.") if place else msgid("{seen}. Action: {action}.")
+    seen = wording.text(message, seen=said.exact, place=place, action=said.action)
+    if graded.accepted:
+        seen += " " + acceptance(graded.accepted, wording)
     return named(graded.severity, wording), graded.finding.code, seen
+
+
+def acceptance(accepted: Acceptance, wording: Wording) -> str:
+    """Say who accepted a finding, until when and why."""
+    return wording.text(
+        "Accepted by {person} until {day}: {reason}.",
+        person=printable(accepted.person, 70),
+        day=wording.day(accepted.until),
+        reason=printable(accepted.reason.rstrip("."), 200),
+    )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from restore_lab.report.blocks import Block, Fact, Facts, Note, Section, fact, table
-from restore_lab.report.names import named
+from restore_lab.report.names import (
+    FORMATS,
+    LAYERS,
+    LIMITS,
+    SOURCES,
+    mechanism,
+    named,
+    named_first,
+    product,
+)
+from restore_lab.report.said import reason
 
 if TYPE_CHECKING:
-    from restore_lab.evidence import Conditions, Limit, RestoreRecord
+    from restore_lab.evidence import Conditions, DumpRecord, Limit, RestoreRecord
     from restore_lab.report.wording import Wording
 
 _UTC = ZoneInfo("UTC")
+_NANO: Final = 1_000_000_000
 
 
 def restore_sections(restore: RestoreRecord, wording: Wording) -> tuple[Section, ...]:
@@ -31,10 +43,14 @@ def _backup(restore: RestoreRecord, wording: Wording) -> Section:
     point = restore.recovery_point
     if point is None:
         return Section(title=title, level=3, blocks=(Note(text=text("No recovery point was reached.")),))
-    why = text("asked for by hand") if point.asked_for != "latest" else text("the latest by date alone")
+    why = {
+        "latest": text("the latest by date alone"),
+        "oldest": text("the oldest, asked for by hand"),
+        "random": text("drawn at random, asked for by hand"),
+    }.get(point.asked_for, text("asked for by hand"))
     chosen = wording.count("{why}, out of one candidate", "{why}, out of {n} candidates", point.candidates, why=why)
     facts = (
-        fact(text("Source"), point.source),
+        fact(text("Source"), named_first(point.source, wording, SOURCES)),
         fact(text("Recovery point"), point.point),
         fact(text("Taken"), f"{wording.moment(point.taken_at)} ({named(point.dated_by, wording)})"),
         fact(text("Why this one"), chosen),
@@ -56,17 +72,25 @@ def _dump(restore: RestoreRecord, wording: Wording) -> tuple[Fact, ...]:
     facts: list[Fact] = []
     if dump:
         facts += [
-            fact(text("Layers"), " > ".join(dump.layers) or text("none")),
-            fact(text("Dump"), f"{dump.vendor} {dump.version}, {dump.format}, {dump.tool}"),
+            fact(text("Layers"), ", ".join(named(one, wording, LAYERS) for one in dump.layers) or text("none")),
+            fact(text("Dump"), _described(dump, wording)),
         ]
     else:
         facts.append(fact(text("Dump"), text("not recognised, or not reached")))
-    if server:
+    if server and restore.is_of_documents:  # an archive is of no series
+        facts.append(fact(text("Server of the test"), f"{product(server.engine)} {server.version}"))
+    elif server:
         series = text("the dump's own series") if server.own_series else text("another series than the dump's")
-        facts.append(fact(text("Server of the test"), f"{server.engine} {server.version} ({series})"))
+        facts.append(fact(text("Server of the test"), f"{product(server.engine)} {server.version} ({series})"))
     else:
         facts.append(fact(text("Server of the test"), text("not started")))
     return tuple(facts)
+
+
+def _described(dump: DumpRecord, wording: Wording) -> str:
+    origin = product(f"{dump.vendor} {dump.version}".strip())
+    tool = wording.text("written by {tool}", tool=dump.tool) if dump.tool else ""
+    return ", ".join(part for part in (origin, named(dump.format, wording, FORMATS), tool) if part)
 
 
 def _machine(restore: RestoreRecord, wording: Wording) -> Section:
@@ -77,7 +101,7 @@ def _machine(restore: RestoreRecord, wording: Wording) -> Section:
     blocks: list[Block] = [Facts(facts=_conditions(conditions, wording))]
     if conditions.limits:
         rows = [
-            (named(limit.name, wording), _value(limit, wording), named(limit.how, wording))
+            (named(limit.name, wording, LIMITS), _value(limit, wording), named(limit.how, wording))
             for limit in conditions.limits
         ]
         columns = (wording.text("Limit"), wording.text("Value"), wording.text("How it is held"))
@@ -86,20 +110,31 @@ def _machine(restore: RestoreRecord, wording: Wording) -> Section:
 
 
 def _value(limit: Limit, wording: Wording) -> str:
+    if limit.name == "nano_cpus":
+        cpus = limit.value / _NANO
+        return wording.count("{number} processor", "{number} processors", math.ceil(cpus), number=wording.decimal(cpus))
+    if limit.name == "seconds":
+        return wording.duration(limit.value)
     return wording.size(limit.value) if "bytes" in limit.name else wording.figure(limit.value)
 
 
 def _conditions(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
     text = wording.text
-    isolation = f"{named(conditions.isolation, wording)} ({conditions.mechanism})"
+    isolation = f"{named(conditions.isolation, wording)} ({mechanism(conditions.mechanism, wording)})"
     return (
         fact(text("Kind"), named(conditions.sandbox, wording)),
         fact(text("Isolation in force"), isolation),
         fact(text("Data held"), named(conditions.storage, wording)),
-        fact(text("Image"), conditions.image, absent=text("none")),
-        fact(text("Image ID"), conditions.image_id, mono=True, absent=text("none")),
-        fact(text("Why this machine"), conditions.chosen_because, absent=text("not stated")),
+        fact(text("Image"), conditions.image, absent=text("not applicable")),
+        fact(text("Image ID"), conditions.image_id, mono=True, absent=text("not applicable")),
+        fact(text("Why this machine"), _chosen(conditions.chosen_because, wording), absent=text("not stated")),
     )
+
+
+def _chosen(because: str, wording: Wording) -> str:
+    if because == "first choice":
+        return wording.text("first choice, nothing better was passed over")
+    return reason(because, wording)
 
 
 def _timeline(restore: RestoreRecord, wording: Wording) -> Section:

@@ -23,7 +23,15 @@ class Outcome(Enum):
 
 #: Findings that mean something of the backup itself did not come back.
 _IN_PART: Final = frozenset(
-    {Code.LOAD_ERRORS, Code.LOAD_STOPPED, Code.ARCHIVE_DAMAGED, Code.INTEGRITY_ERRORS, Code.BACKUP_NEVER_FINISHED}
+    {
+        Code.LOAD_ERRORS,
+        Code.LOAD_STOPPED,
+        Code.ARCHIVE_DAMAGED,
+        Code.DUMP_CUT,
+        Code.ANNOUNCED_ABSENT,
+        Code.VALUES_CHANGED,
+        Code.INTEGRITY_ERRORS,
+    }
 )
 
 
@@ -36,6 +44,8 @@ def outcome_of(restore: RestoreRecord, evidence: Evidence) -> Outcome:
         or (graded.finding.restore_id is None and len(evidence.restores) == 1)
     ]
     failed = {graded.finding.code for graded in own if graded.severity is Severity.FAILED}
+    if failed & _IN_PART == {Code.ARCHIVE_DAMAGED} and not any(table.rows for table in restore.tables):
+        return Outcome.NOT_RESTORED
     if failed & _IN_PART:
         return Outcome.IN_PART
     if failed:

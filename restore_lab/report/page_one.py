@@ -15,6 +15,7 @@ from restore_lab.report.outcome import Outcome, outcome_of
 from restore_lab.report.wording import THIN
 
 if TYPE_CHECKING:
+    from restore_lab.counted import DocumentCount
     from restore_lab.evidence import Evidence, RestoreRecord
     from restore_lab.report.wording import Wording
 
@@ -111,6 +112,8 @@ def _lead(evidence: Evidence, wording: Wording) -> tuple[str, ...]:
 
 def _outcome(restore: RestoreRecord, evidence: Evidence, wording: Wording) -> str:
     moment = wording.moment(restore.recovery_point.taken_at) if restore.recovery_point else "?"
+    if restore.is_of_documents:
+        return _outcome_of_documents(outcome_of(restore, evidence), moment, wording)
     match outcome_of(restore, evidence):
         case Outcome.RESTORED:
             return wording.text("The backup of {moment} could be restored on a test machine.", moment=moment)
@@ -126,9 +129,29 @@ def _outcome(restore: RestoreRecord, evidence: Evidence, wording: Wording) -> st
             return wording.text("The test was about the backup of {moment}.", moment=moment)
 
 
+def _outcome_of_documents(outcome: Outcome, moment: str, wording: Wording) -> str:
+    match outcome:
+        case Outcome.RESTORED:
+            return wording.text("The documents saved on {moment} could be restored on a test machine.", moment=moment)
+        case Outcome.IN_PART:
+            return wording.text("The documents saved on {moment} could not all be restored.", moment=moment)
+        case Outcome.NOT_RESTORED:
+            return wording.text("The documents saved on {moment} could not be restored.", moment=moment)
+        case Outcome.NOT_SUITABLE:
+            return wording.text(
+                "The documents saved on {moment} could be put back, but did not pass the test.", moment=moment
+            )
+        case Outcome.UNKNOWN:
+            return wording.text("The test was about the documents saved on {moment}.", moment=moment)
+
+
 def _facts(evidence: Evidence, wording: Wording) -> tuple[Line, ...]:
     loaded = [restore for restore in evidence.restores if restore.measured_restore_seconds is not None]
-    facts = [_newest(loaded, wording), _seconds(loaded, wording)] if loaded else []
+    databases = [restore for restore in loaded if not restore.is_of_documents]
+    facts = [_newest(databases, wording)] if databases else []
+    documents = [one for restore in loaded for one in restore.documents]
+    facts += [_documents(documents, wording)] if documents else []
+    facts += [_seconds(loaded, wording)] if loaded else []
     facts.append(_not_tested(evidence, wording))
     suppliers = [restore.key_supplied_by for restore in evidence.restores if restore.key_supplied_by]
     if suppliers or loaded:
@@ -148,6 +171,18 @@ def _newest(loaded: list[RestoreRecord], wording: Wording) -> Line:
             "{day}, {time}. What was entered afterwards would have to be typed again.", day=day, time=time
         ),
     )
+
+
+def _documents(documents: list[DocumentCount], wording: Wording) -> Line:
+    found = sum(one.count for one in documents)
+    broken = sum(one.unreadable for one in documents)
+    seen = wording.count("one letter, photo or other file,", "{n} letters, photos and other files,", found)
+    how = (
+        wording.count("one of them cannot be opened.", "{n} of them cannot be opened.", broken)
+        if broken
+        else wording.text("none of them damaged as far as we can open them.")
+    )
+    return Line(label=wording.text("Documents found:"), text=f"{seen} {how}")
 
 
 def _seconds(loaded: list[RestoreRecord], wording: Wording) -> Line:
@@ -203,7 +238,7 @@ def _proof(evidence: Evidence, wording: Wording) -> tuple[Line, ...]:
                 text=wording.text("anything about your other copies, or about the data you are working with."),
             ),
         )
-    asked = sum(check.answered for restore in evidence.restores for check in restore.checks)
+    asked = sum(bool(check.answered and check.asked) for restore in evidence.restores for check in restore.checks)
     seen = wording.count(
         "that this copy, on this date, loads and answers one question on this machine.",
         "that this copy, on this date, loads and answers {n} questions on this machine.",

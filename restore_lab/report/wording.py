@@ -98,6 +98,16 @@ class Wording:
         pattern = _PATTERNS[self.language].first_of_month if local.day == 1 else _PATTERNS[self.language].day
         return format_date(local, pattern, locale=self.language)
 
+    def plain_day(self, when: datetime) -> str:
+        """Write a moment's date in the lab's time zone without the weekday: « 10 novembre 2026 »."""
+        return self.day(when).partition(" ")[2]
+
+    def month(self, when: date) -> str:
+        """Write a month: « novembre 2026 »."""
+        from babel.dates import format_date  # noqa: PLC0415 - as in `figure`
+
+        return format_date(when, f"MMMM{NBSP}y", locale=self.language)
+
     def time(self, when: datetime) -> str:
         """Write a time of day in the lab's time zone: « 04 h 00 »."""
         from babel.dates import format_datetime  # noqa: PLC0415 - as in `figure`

@@ -17,12 +17,12 @@ ANSWER_TEXTS: Final = {
     Code.NO_TABLES: FindingText(
         plain=msgid("Nothing came back: the backup holds no data."),
         exact=msgid("No table after the load"),
-        action=msgid("find out what the backup really copies, and make a new one today"),
+        action=msgid("find out what the backup really copies, and make a new one"),
     ),
     Code.NO_ROWS: FindingText(
         plain=msgid("The structure came back, but without any record in it."),
         exact=msgid("Tables present, no row in any of them"),
-        action=msgid("find out why the backup copies no record, and make a new one today"),
+        action=msgid("find out why the backup copies no record, and make a new one"),
     ),
     Code.TABLE_MISSING: FindingText(
         plain=msgid("A part of the records is missing from the backup ({table})."),
@@ -61,7 +61,7 @@ ANSWER_TEXTS: Final = {
     Code.DATA_STALE: FindingText(
         plain=msgid("The most recent entry found is of {newest}: the backup copies old data."),
         exact=msgid("Newest entry {newest}: age {age_days} d, limit {limit_days} d"),
-        action=msgid("find out what the backup really copies, and make a new one today"),
+        action=msgid("find out what the backup really copies, and make a new one"),
     ),
     Code.DATA_STALE_CLOSED: FindingText(
         plain=msgid("The most recent entry found is of {newest}; the practice was closed."),
@@ -69,13 +69,13 @@ ANSWER_TEXTS: Final = {
         action=msgid("no action needed"),
     ),
     Code.DATA_UNDATED: FindingText(
-        plain=msgid("The date of the last entry could not be established."),
-        exact=msgid("Table {table}: no usable date, freshness of the data unknown"),
-        action=msgid("tell the test where the software keeps its dates"),
+        plain=msgid("No entry with a date in the past was found."),
+        exact=msgid("Table {table}: no date in the past, freshness of the data unknown"),
+        action=msgid("compare with the live software, and check where the test looks for dates"),
     ),
     Code.DATES_IN_FUTURE: FindingText(
         plain=msgid("Some entries bear a date in the future ({rows}); they were set aside."),
-        exact=msgid("Table {table}: rows dated after the drill {rows}, ignored"),
+        exact=msgid("Table {table}: rows dated after the backup {rows}, ignored"),
         action=msgid("check whether these are appointments or mistakes"),
     ),
     Code.SQL_EXPECTATION_UNMET: FindingText(
@@ -85,7 +85,7 @@ ANSWER_TEXTS: Final = {
     ),
     Code.SQL_QUESTION_REFUSED: FindingText(
         plain=msgid("A question ({name}) could not be asked to the data."),
-        exact=msgid("Question {name}: refused by the server"),
+        exact=msgid("Question {name}: refused by the server ({code})"),
         action=msgid("correct the question and run the test again"),
     ),
     Code.CHECK_TIMED_OUT: FindingText(

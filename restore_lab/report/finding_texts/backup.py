@@ -21,9 +21,9 @@ BACKUP_TEXTS: Final = {
         action=msgid("make the place of the backups readable again and run the test again"),
     ),
     Code.NO_BACKUP_FOUND: FindingText(
-        plain=msgid("No backup was found in the expected place ({source})."),
-        exact=msgid("Source {source}: readable, and no recovery point in it matches the scenario"),
-        action=msgid("find out since when backups are no longer made, and make one today"),
+        plain=msgid("No backup was found in the expected place."),
+        exact=msgid("Source readable, and no recovery point in it matches the scenario"),
+        action=msgid("find out since when backups are no longer made, and make one"),
     ),
     Code.BACKUP_IN_PROGRESS: FindingText(
         plain=msgid("The very latest backup was still being written; the one before was tested."),
@@ -43,7 +43,7 @@ BACKUP_TEXTS: Final = {
     Code.BACKUP_OVERDUE: FindingText(
         plain=msgid("The latest backup is of {taken}: {age_days} days old, for {limit_days} at most."),
         exact=msgid("Recovery point of {taken}: age {age_days} d, schedule allows {limit_days} d"),
-        action=msgid("find out why backups stopped, and make one today"),
+        action=msgid("find out why backups stopped, and make one"),
     ),
     Code.BACKUP_DATED_IN_FUTURE: FindingText(
         plain=msgid("The date of the backup lies in the future: a clock is wrong."),
@@ -63,7 +63,7 @@ BACKUP_TEXTS: Final = {
     Code.BACKUP_EMPTY: FindingText(
         plain=msgid("The latest backup is empty."),
         exact=msgid("The recovery point has no bytes, or its layers hold none"),
-        action=msgid("find out why the backup is empty, and make a new one today"),
+        action=msgid("find out why the backup is empty, and make a new one"),
     ),
     Code.ARCHIVE_DAMAGED: FindingText(
         plain=msgid("The file of the backup is damaged and cannot be read to its end."),
@@ -72,7 +72,7 @@ BACKUP_TEXTS: Final = {
     ),
     Code.ARCHIVE_TOO_LARGE: FindingText(
         plain=msgid("The backup is larger than this test may unpack."),
-        exact=msgid("Unpacked size over the limit ({limit})"),
+        exact=msgid("Layer {layer}: unpacked size over the limit, or too many layers"),
         action=msgid("raise the limit or give the test machine more room, and run the test again"),
     ),
     Code.ARCHIVE_ENCRYPTED: FindingText(
@@ -137,7 +137,7 @@ BACKUP_TEXTS: Final = {
     ),
     Code.COPY_NOT_SHOWN_GONE: FindingText(
         plain=msgid("A trace of the copy made for the test may remain on the test machine."),
-        exact=msgid("{kind} {name}: removal not confirmed when looked up afterwards"),
+        exact=msgid("Removal not confirmed when looked up afterwards: {kind} {name}"),
         action=msgid("remove the copy made for the test and confirm it in writing"),
     ),
     Code.SERVER_OF_ANOTHER_SERIES: FindingText(
@@ -191,7 +191,7 @@ BACKUP_TEXTS: Final = {
         action=msgid("add the user accounts to the backup"),
     ),
     Code.SETTING_NEEDED: FindingText(
-        plain=msgid("A setting of the test machine had to be changed for the data to come back."),
+        plain=msgid("This backup comes back entirely only with a particular setting."),
         exact=msgid("Server setting needed by the load: {setting}"),
         action=msgid("write this setting down in the restoration procedure"),
     ),
@@ -199,6 +199,11 @@ BACKUP_TEXTS: Final = {
         plain=msgid("The backup lacks its closing line: it may be cut short."),
         exact=msgid("End mark of the dump not seen in the last 64 KiB"),
         action=msgid("check that backups run to their end"),
+    ),
+    Code.TOOL_MESSAGES_IN_BACKUP: FindingText(
+        plain=msgid("A message of the backup software is written inside the backup."),
+        exact=msgid("Messages of {name} written into the dump: {count}; first at line {line}"),
+        action=msgid("keep the messages of the backup software out of the backup: send them to a file of their own"),
     ),
     Code.DATA_IN_ANOTHER_DATABASE: FindingText(
         plain=msgid("The data came back under another name than expected ({database})."),
