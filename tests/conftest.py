@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fakes import FAKE_HEAD, FakeSource, Stand
 
+from restore_lab.counted import ObjectCount, ProblemCount, TableCount
 from restore_lab.evidence import (
     CheckRecord,
     Conditions,
@@ -20,15 +21,12 @@ from restore_lab.evidence import (
     Isolation,
     Limit,
     Moment,
-    ObjectCount,
     People,
     PlaceRecord,
-    ProblemCount,
     RecoveryPointRecord,
     Removal,
     RestoreRecord,
     ServerRecord,
-    TableCount,
     Verdict,
 )
 from restore_lab.findings import Code, Finding, Severity, finding

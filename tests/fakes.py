@@ -7,17 +7,20 @@ import io
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 from zoneinfo import ZoneInfo
 
-from restore_lab.checks.base import Answer, Restored
-from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, Row
+from restore_lab.checks.base import Answer, Check, Restored
+from restore_lab.counted import KeyCount, ObjectCount, TableCount
+from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.documents import Examined
+from restore_lab.engines.files.inside.child import name_digest
 from restore_lab.errors import MachineFailed, QueryRefused, SourceUnreachable
-from restore_lab.evidence import Conditions, Isolation, ObjectCount, Removal, TableCount
-from restore_lab.findings import Finding
+from restore_lab.evidence import Conditions, Isolation, Removal
+from restore_lab.findings import Code, Finding, finding
 from restore_lab.lab import Contractor, Lab, LabFile, Place, Practice, Signature
 from restore_lab.opening import Days
 from restore_lab.process import Completed
@@ -143,9 +146,10 @@ class FakeMachine:
         timeout_seconds: float,
         stdin: Iterable[bytes] | None = None,
         stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Completed:
-        del argv, timeout_seconds, stdout, environment
+        del argv, timeout_seconds, stdout, stderr, environment
         if self.destroyed:
             raise MachineFailed("the fake machine is gone")
         fed = sum(len(piece) for piece in stdin or ())
@@ -206,10 +210,12 @@ class FakeSandbox:
 
 @dataclass(kw_only=True, slots=True)
 class FakeDatabase:
-    """Rows by table; `answers` by statement; faults at `load`, `inventory`, `integrity`, `query`."""
+    """Rows by table; `answers` by statement; faults at `load`, `inventory`, `integrity`, `query`, `spoil`."""
 
     engine: FakeEngine
     loaded: hashlib._Hash = field(default_factory=hashlib.sha256)
+    loaded_bytes: int = 0
+    spoilt: str = ""
 
     @property
     def server_version(self) -> str:
@@ -221,18 +227,53 @@ class FakeDatabase:
             if number >= self.engine.takes_pieces:
                 break
             self.loaded.update(chunk)
+            self.loaded_bytes += len(chunk)
         _raise(self.engine.faults, "load")
+        whole = max(one.loaded_bytes for one in self.engine.started)
+        if self.loaded_bytes < whole and self.engine.sees_losses:
+            return replace(self.engine.load, findings=(finding(Code.LOAD_STOPPED, code="CUT", line=1),))
         return self.engine.load
 
     def inventory(self) -> Inventory:
         _raise(self.engine.faults, "inventory")
-        tables = tuple(TableCount(name=name, rows=rows) for name, rows in sorted(self.engine.tables.items()))
-        objects = tuple(ObjectCount(kind=kind, count=count) for kind, count in sorted(self.engine.objects.items()))
+        spoilt = self.spoilt if self.engine.sees_losses else ""
+        tables = tuple(
+            TableCount(name=name, rows=0 if name == spoilt else rows)
+            for name, rows in sorted(self.engine.tables.items())
+        )
+        objects = tuple(
+            ObjectCount(kind=kind, count=count - (bool(spoilt) and kind == "index"))
+            for kind, count in sorted(self.engine.objects.items())
+        )
         return Inventory(tables=tables, objects=objects)
 
     def integrity(self) -> Integrity:
         _raise(self.engine.faults, "integrity")
         return self.engine.sound
+
+    def references(self) -> References:
+        _raise(self.engine.faults, "references")
+        return self.engine.linked
+
+    def views(self, *, timeout_seconds: float = 20.0) -> Views:
+        del timeout_seconds
+        _raise(self.engine.faults, "views")
+        return self.engine.looked_at
+
+    def examine(self, *, known_endings: Sequence[str], timeout_seconds: float) -> Examined:
+        del known_endings, timeout_seconds
+        _raise(self.engine.faults, "examine")
+        return self.engine.examined
+
+    def name_digests(self, key: bytes, into: Callable[[bytes], object], *, timeout_seconds: float) -> None:
+        del timeout_seconds
+        for name in self.engine.names:
+            into(name_digest(name, key))
+
+    def spoil(self, table: str) -> Spoilt:
+        _raise(self.engine.faults, "spoil")
+        self.spoilt = table
+        return Spoilt(table=table, index="index_of_visits", routine="")
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         del timeout_seconds
@@ -244,18 +285,30 @@ class FakeDatabase:
 
 @dataclass(kw_only=True, slots=True)
 class FakeEngine:
-    """Recognises FAKE_HEAD; faults at `recognise`, `start` and those of its database."""
+    """Recognises FAKE_HEAD; faults at `recognise`, `start` and those of its database.
+
+    One that does not `sees_losses` shows no loss made on purpose: a negative control stays silent.
+    """
 
     faults: Faults = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=lambda: {"patient": 3, "visit": 7})
     objects: dict[str, int] = field(default_factory=lambda: {"table": 2, "index": 1})
     answers: dict[str, list[Row]] = field(default_factory=lambda: {"SELECT 1": [("1",)]})
     sound: Integrity = field(default_factory=lambda: Integrity(asked=2, problems=()))
+    linked: References = field(default_factory=lambda: References(keys=(KeyCount(key="visit.patient", orphans=0),)))
+    looked_at: Views = field(default_factory=lambda: Views(asked=1))
+    examined: Examined = field(default_factory=lambda: Examined(documents=(), signs={}))
+    names: tuple[str, ...] = ()
     load: Load = field(default_factory=lambda: Load(seconds=0.1, problems=(), findings=()))
     version: str = "3.1"
     takes_pieces: int = 1_000_000
+    sees_losses: bool = True
     started: list[FakeDatabase] = field(default_factory=list)
     kind: Literal["fake"] = "fake"
+
+    @property
+    def archives(self) -> frozenset[str]:
+        return frozenset()
 
     def recognise(self, head: bytes) -> Dump | None:
         _raise(self.faults, "recognise")
@@ -309,9 +362,10 @@ class Stand:
     source: FakeSource
     sandbox: FakeSandbox = field(default_factory=FakeSandbox)
     engine: FakeEngine = field(default_factory=FakeEngine)
-    checks: tuple[FakeCheck, ...] = (FakeCheck(),)
+    checks: tuple[Check, ...] = (FakeCheck(),)
     backup_every_days: float = 1.0
     objective_rto_seconds: int | None = None
+    identity: str | None = None
 
     @property
     def lab(self) -> Lab:
@@ -332,6 +386,7 @@ class Stand:
             engine=self.engine,
             machine=self.sandbox,
             objective_rto_seconds=self.objective_rto_seconds,
+            identity=self.identity,
         )
         settings = ScenarioFile(title="Essai", restore=(restore,))
         return Scenario(name="annual", settings=settings, sha256="0" * 64)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from fakes import FAKE_HEAD, FakeEngine, FakeSandbox
 
-from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Load
+from restore_lab.counted import KeyCount
+from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Load, References, Views
 from restore_lab.engines.sqlite.engine import Sqlite
 from restore_lab.errors import MachineFailed, QueryRefused
 from restore_lab.findings import Code, reduce_message
@@ -29,6 +30,13 @@ INSERT INTO visit VALUES (1, 1, '2026-11-20 09:00'), (2, 1, NULL), (3, 2, '2026-
 """
 
 
+#: Two visits of patients that are not there, one of nobody, and a view of a table that is not there either.
+UNLINKED = """
+INSERT INTO visit VALUES (4, 8, 'x'), (5, 9, 'x'), (6, NULL, 'x');
+CREATE TABLE old(id INTEGER);
+CREATE VIEW gone AS SELECT id FROM old;
+DROP TABLE old;
+"""
 TWICE = b"INSERT INTO patient VALUES (1, 'twice');\n"
 
 
@@ -55,6 +63,13 @@ def sqlite_damaged(path: Path) -> bytes:
     return bytes(data)
 
 
+def sqlite_unlinked(path: Path) -> bytes:
+    sqlite_file(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(UNLINKED)
+    return path.read_bytes()
+
+
 def sqlite_with_log(path: Path) -> bytes:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
@@ -72,6 +87,7 @@ class Row:
     one: str
     writing: str
     integrity_fails: Callable[[Path], bytes] | None = None
+    links_fail: Callable[[Path], bytes] | None = None
     load_fails: dict[Code, Callable[[Path], bytes]] = field(default_factory=dict)
 
 
@@ -83,6 +99,7 @@ ENGINES = {
         one="SELECT 1",
         writing="DELETE FROM patient",
         integrity_fails=sqlite_damaged,
+        links_fail=sqlite_unlinked,
         load_fails={Code.WAL_NOT_IN_BACKUP: sqlite_with_log},
     ),
     "sqlite dump": Row(
@@ -95,6 +112,7 @@ ENGINES = {
             Code.LOAD_ERRORS: lambda path: sqlite_dump(path).encode() + TWICE,
             Code.LOAD_STOPPED: lambda path: sqlite_dump(path).encode().rpartition(b"INTO")[0],
         },
+        links_fail=lambda path: (sqlite_dump(path) + UNLINKED).encode(),
     ),
     "fake": Row(
         engine=FakeEngine(tables={"patient": 2, "visit": 3}, answers={"SELECT 1": [("1",)]}),
@@ -118,7 +136,7 @@ def row(request: pytest.FixtureRequest) -> Row:
 @pytest.fixture
 def machine(row: Row) -> Iterator[Machine]:
     need = Need(
-        lab_id="contract",
+        lab_id="contract-engines",
         drill_id="engines",
         restore_id="main",
         server=row.engine.offered()[0],
@@ -187,6 +205,18 @@ def test_what_writes_or_is_wrong_or_too_much_is_refused_by_a_code(row: Row, mach
     assert {table.rows for table in database.inventory().tables} == {2, 3}
 
 
+def test_a_loss_made_on_purpose_is_there_to_be_seen(row: Row, machine: Machine, tmp_path: Path) -> None:
+    database, _ = loaded(row, machine, row.good(tmp_path / "db"))
+    before = {one.kind: one.count for one in database.inventory().objects}
+
+    spoilt = database.spoil("visit")
+
+    after = database.inventory()
+    assert (spoilt.table, bool(spoilt.index)) == ("visit", True)
+    assert {table.name: table.rows for table in after.tables} == {"patient": 2, "visit": 0}
+    assert {one.kind: one.count for one in after.objects}.get("index", 0) == before["index"] - 1
+
+
 def test_it_is_reached_again_from_another_process(row: Row, machine: Machine, tmp_path: Path) -> None:
     loaded(row, machine, row.good(tmp_path / "db"))
 
@@ -214,6 +244,26 @@ def test_a_bad_dump_is_found_bad_while_it_loads(row: Row, code: Code, machine: M
     assert "twice" not in repr(load)
 
 
+def test_every_key_is_counted_and_every_view_is_read(row: Row, machine: Machine, tmp_path: Path) -> None:
+    database, _ = loaded(row, machine, row.good(tmp_path / "db"))
+
+    assert database.references() == References(keys=(KeyCount(key="visit.patient", orphans=0),))
+    assert database.views() == Views(asked=1)
+
+
+UNLINKING = [name for name, found in ENGINES.items() if found.links_fail]
+
+
+@pytest.mark.parametrize("row", UNLINKING, indirect=True)
+def test_rows_without_parents_and_views_without_tables_are_found(row: Row, machine: Machine, tmp_path: Path) -> None:
+    assert row.links_fail is not None
+    database, _ = loaded(row, machine, row.links_fail(tmp_path / "db"))
+
+    assert database.references() == References(keys=(KeyCount(key="visit.patient", orphans=2),))
+    seen = database.views()
+    assert (seen.asked, [one.subject for one in seen.problems], seen.unanswered) == (2, ["gone"], ())
+
+
 DAMAGED = [name for name, found in ENGINES.items() if found.integrity_fails]
 
 
@@ -233,7 +283,7 @@ def test_a_machine_that_is_gone_is_a_machine_that_failed(tmp_path: Path) -> None
     need_server = row.engine.offered()[0]
     with row.sandbox.machine(
         Need(
-            lab_id="contract",
+            lab_id="contract-engines",
             drill_id="engines",
             restore_id="gone",
             server=need_server,

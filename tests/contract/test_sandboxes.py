@@ -75,7 +75,7 @@ class LocalByNamespaces(Local):
 def namespaces_lack() -> str | None:
     """Find by trying whether namespaces hold a process here."""
     trial = Need(
-        lab_id="contract",
+        lab_id=f"contract-{os.getpid()}",
         drill_id=f"trial-{os.getpid()}",
         restore_id="main",
         server=SERVER,
@@ -143,7 +143,7 @@ def row_or_fake(request: pytest.FixtureRequest) -> Row:
 @pytest.fixture
 def need() -> Need:
     return Need(
-        lab_id="contract",
+        lab_id=f"contract-{os.getpid()}",
         drill_id=f"drill-{os.getpid()}",
         restore_id="main",
         server=SERVER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -116,7 +117,7 @@ def test_help_names_every_command_with_an_example() -> None:
     seen = restore_lab("--help")
 
     assert (seen.code, seen.err) == (0, "")
-    for name in ("demo", "doctor", "init", "key", "points", "register", "report", "run", "sweep", "verify"):
+    for name in ("deliver", "demo", "doctor", "init", "key", "points", "register", "report", "run", "sweep", "verify"):
         assert f"  {name} " in seen.out
         helped = restore_lab(name, "--help")
         assert helped.code == 0
@@ -155,6 +156,18 @@ def test_two_more_drills_pass_and_the_register_grows(copy: Path) -> None:
     assert "7 entries verify" in verified.out
     assert len({one["head"] for one in listed}) == 7
     assert machines(copy) == set()
+
+
+def test_the_demo_enrols_the_practice_and_the_next_drill_verifies_it(copy: Path) -> None:
+    envelope = json.loads(only_report(copy).with_name("evidence.dsse.json").read_bytes())
+    first = base64.b64decode(envelope["payload"])
+    second = restore_lab("run", "--scenario", "annual", "--json", lab=copy)
+
+    assert second.code == 0
+    assert (b"IDENTITY_ENROLLED" in first, b"IDENTITY_NOT_VERIFIED" in first) == (True, False)
+    said = {one["finding"]["code"] for one in json.loads(second.out)["findings"]}
+    assert not {code for code in said if code.startswith(("IDENTITY_", "MONTH_"))}
+    assert json.loads(second.out)["restores"][0]["months"]
 
 
 def test_points_lists_backups_as_text_and_as_json(lab: Path) -> None:

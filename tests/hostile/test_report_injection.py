@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from restore_lab.evidence import CheckRecord, Evidence, GradedFinding, PlaceRecord, ProblemCount, TableCount
+from restore_lab.counted import ProblemCount, TableCount
+from restore_lab.evidence import CheckRecord, Evidence, GradedFinding, PlaceRecord
 from restore_lab.findings import Code, Finding, Severity
 from restore_lab.report.glyphs import REPLACEMENT, breakable, drawable, printable, repertoire
 from restore_lab.report.pdf import Seal, render_pdf

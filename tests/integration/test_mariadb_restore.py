@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fakes import FakeEngine
+from fakes import restored as asked_about
 
+from restore_lab.checks.freshness import Freshness
+from restore_lab.counted import ProblemCount
 from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Inventory, Load
 from restore_lab.engines.mariadb import server as mariadb_server
 from restore_lab.engines.mariadb.backup import make_backup
 from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.mariadb.server import LiveServer
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.evidence import ProblemCount
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.sample_practice import Dialect, expected_counts, sql_script
 from restore_lab.sandboxes.base import Machine, Need, Sandbox, Server
@@ -136,7 +140,10 @@ THIRD_PARTY = {
         tables=209,
         rows=4294,
         some=(("list_options", 3107), ("patient_data", 14)),
-        findings=(finding(ELSEWHERE, database="openemr"),),
+        findings=(
+            finding(Code.ZERO_DATES, count=15, subject="automatic_notification"),
+            finding(ELSEWHERE, database="openemr"),
+        ),
     ),
     "elexis": Truth(files=("elexis/mysql-simpel.sql",), tables=62, rows=2145),
     "sakila": Truth(
@@ -207,6 +214,25 @@ def test_values_of_third_party_dumps_come_back_equal() -> None:
             ("67416.51", "2006-02-14 15:16:03"),
         )
         assert len(database.query("SELECT * FROM customer_list")) == 599
+
+
+#: Whose checksums were taken of another load of the software's own scripts; the client alone gives ours from the dump.
+FROM_ANOTHER_LOAD = {"background_services", "lang_languages", "layout_options", "list_options"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [("chinook", "chinook_mysql"), ("elexis", "elexis_mysql_simpel"), ("openemr", "openemr502_example")],
+)
+def test_every_table_has_the_rows_and_the_checksum_that_others_found(name: str, truth: str) -> None:
+    expected = json.loads(third_party(f"groundtruth/{truth}.json"))
+    checksums = expected["checksum_table_mariadb"].items()
+    with LOCAL.restored(third_party(*THIRD_PARTY[name].files)) as (database, _, inventory):
+        assert rows_of(inventory) == expected["rows"]
+        tables = ", ".join(f"`{table}`" for table, _ in checksums)
+        found = {str(table).partition(".")[2]: said for table, said in database.query(f"CHECKSUM TABLE {tables}")}
+        assert {table for table, said in checksums if found[table] != said} == FROM_ANOTHER_LOAD & found.keys()
 
 
 CLINIC = tuple(
@@ -319,6 +345,71 @@ def test_two_databases_come_back_and_the_larger_is_questioned(place: Place, two_
         assert database.query("SELECT nom FROM liste WHERE nom LIKE 'Z%'") == (("Zoé 😀",),)
 
 
+#: As the tools write them to their standard error, and `2>&1` into the dump.
+PASSWORD = b"mysqldump: [Warning] Using a password on the command line interface can be insecure.\n"
+TABLESPACES = (
+    b"mysqldump: Error: 'Access denied; you need (at least one of) the PROCESS privilege(s) for this operation' "
+    b"when trying to dump tablespaces\n"
+)
+BROKEN_VIEW = b"mysqldump: Couldn't execute 'SHOW FIELDS FROM `broken`': View 'cabinet.broken' is broken (1356)\n"
+
+
+@pytest.mark.parametrize("said", [PASSWORD, TABLESPACES, PASSWORD + TABLESPACES])
+def test_a_message_of_mysqldump_before_the_first_statement_costs_nothing(
+    place: Place, two_databases: bytes, said: bytes
+) -> None:
+    with place.restored(said + two_databases) as (_, load, inventory):
+        assert load.findings == (finding(Code.LOAD_ERRORS_HARMLESS, count=2), finding(ELSEWHERE, database="cabinet"))
+        assert rows_of(inventory) == CABINET
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "harmless"),
+    [
+        (PASSWORD, b"LOCK TABLES `patient` WRITE;", True),
+        (PASSWORD, b"CREATE TABLE `patient`", False),
+        (PASSWORD, b"INSERT INTO `patient`", False),
+        (PASSWORD, b"UNLOCK TABLES;", False),
+        (BROKEN_VIEW, b"LOCK TABLES `patient` WRITE;", False),
+    ],
+)
+def test_a_message_of_mysqldump_further_down_weighs_what_it_swallowed(
+    two_databases: bytes,
+    said: bytes,
+    before: bytes,
+    harmless: bool,  # noqa: FBT001
+) -> None:
+    assert before in two_databases
+    with LOCAL.restored(two_databases.replace(before, said + before, 1)) as (_, load, inventory):
+        assert (Code.LOAD_ERRORS not in {one.code for one in load.findings}) == harmless
+        assert (rows_of(inventory) == CABINET) == harmless
+
+
+#: Fifty hours up to now, then every minute of the next days, then one date far ahead, thousands of times.
+AHEAD = """-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)
+CREATE TABLE t (d DATE, ts DATETIME, tz TIMESTAMP NULL, x VARCHAR(30), iso VARCHAR(30), n INT);
+INSERT INTO t SELECT g, g, g, DATE_FORMAT(g, '%Y-%m-%d %H:%i:%s'), DATE_FORMAT(g, '%Y-%m-%dT%H:%i:%s'),
+  DATE_FORMAT(g, '%Y%m%d')
+  FROM (SELECT TIMESTAMP('2026-11-23 09:00:00') - INTERVAL seq HOUR AS g FROM seq_0_to_50
+  UNION ALL SELECT TIMESTAMP('2026-11-23 11:00:00') + INTERVAL seq MINUTE FROM seq_0_to_6000
+  UNION ALL SELECT TIMESTAMP('2030-01-01') FROM seq_1_to_6000) of_them;
+"""
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def test_the_newest_past_entry_is_found_behind_any_number_of_future_ones(place: Place) -> None:
+    with place.restored(AHEAD.encode()) as (database, _, _):
+        of = asked_about(FakeEngine(), now=NOW)
+        for column in ("d", "ts", "tz", "x", "iso", "n"):
+            answer = Freshness(table="t", column=column).ask(replace(of, database=database))
+            day_only = column in {"d", "n"}
+            hour = datetime(2026, 11, 22, 23, tzinfo=UTC) if day_only else datetime(2026, 11, 23, 8, tzinfo=UTC)
+            # the rest of today, eleven in the morning to midnight, is today for a column without an hour
+            future = 12_001 - (13 * 60 if day_only else 0)
+            assert (column, answer.newest_entry_at) == (column, hour)
+            assert answer.findings == (finding(Code.DATES_IN_FUTURE, table="t", rows=future),)
+
+
 def test_a_dump_of_the_servers_own_series_is_at_home(two_databases: bytes) -> None:
     dump = Mariadb().recognise(two_databases)
 
@@ -333,6 +424,7 @@ def test_a_dump_cut_inside_a_statement_has_errors(two_databases: bytes) -> None:
     with LOCAL.restored(cut) as (_, load, inventory):
         assert load.findings == (
             finding(Code.LOAD_ERRORS, count=1, code="1064", subject=""),
+            finding(Code.DUMP_CUT, missing=9, subject="acte"),
             finding(Code.END_MARK_ABSENT),
             finding(ELSEWHERE, database="cabinet"),
         )
@@ -345,6 +437,7 @@ def test_a_dump_cut_inside_a_value_or_a_comment_was_stopped(two_databases: bytes
         assert [one.code for one in load.findings] == [
             Code.LOAD_ERRORS,
             Code.LOAD_STOPPED,
+            Code.DUMP_CUT,
             Code.END_MARK_ABSENT,
             ELSEWHERE,
         ]
@@ -353,15 +446,19 @@ def test_a_dump_cut_inside_a_value_or_a_comment_was_stopped(two_databases: bytes
     with LOCAL.restored(within_comment) as (_, load, _):
         assert load.findings == (
             finding(Code.LOAD_STOPPED, code="END", line=within_comment.count(b"\n")),
+            finding(Code.DUMP_CUT, missing=10, subject="patient"),
             finding(Code.END_MARK_ABSENT),
             finding(ELSEWHERE, database="cabinet"),
         )
 
 
-def test_a_dump_cut_between_statements_loads_clean_and_its_counts_tell(two_databases: bytes) -> None:
-    cut = two_databases[: two_databases.index(b"INSERT INTO `patient`")]
+@pytest.mark.parametrize("forged", [b"", b"-- Dump completed on 2026-01-01  4:00:00\n"])
+def test_a_dump_cut_between_statements_is_told_whatever_its_last_line_says(two_databases: bytes, forged: bytes) -> None:
+    cut = two_databases[: two_databases.index(b"INSERT INTO `patient`")] + forged
     with LOCAL.restored(cut) as (_, load, inventory):
-        assert load.findings == (finding(Code.END_MARK_ABSENT), finding(ELSEWHERE, database="cabinet"))
+        unmarked = () if forged else (finding(Code.END_MARK_ABSENT),)
+        told = (finding(Code.DUMP_CUT, missing=10, subject="patient"), *unmarked)
+        assert load.findings == (*told, finding(ELSEWHERE, database="cabinet"))
         assert rows_of(inventory)["patient"] == 0
 
 
@@ -447,7 +544,8 @@ def test_a_lenient_servers_dump_names_the_setting_it_needs() -> None:
         )
         assert rows_of(inventory) == {"sain": 0}
     with LOCAL.restored(data, Mariadb(sql_mode="")) as (_, load, inventory):
-        assert (load.findings, rows_of(inventory)) == ((), {"acte": 1, "sain": 0})
+        assert load.findings == (finding(Code.ZERO_DATES, count=1, subject="acte"),)
+        assert rows_of(inventory) == {"acte": 1, "sain": 0}
 
 
 def test_a_row_too_wide_for_innodb_names_its_setting() -> None:
@@ -482,7 +580,7 @@ CREATE USER `tiers`@`%`;
 CREATE DEFINER=`tiers`@`10.0.0.1` VIEW `w` AS SELECT id FROM `t`;
 """
     with LOCAL.restored(data) as (database, load, inventory):
-        assert load.findings == (finding(Code.ROLES_NOT_IN_BACKUP, count=2, role="compta@%"),)
+        assert load.findings == (finding(Code.DEFINERS_ABSENT, count=2, definer="compta@%"),)
         assert objects_of(inventory)["user"] == 1
         with pytest.raises(QueryRefused, match="1045"):
             database.query("SELECT * FROM v")
@@ -511,7 +609,7 @@ def test_a_damaged_table_fails_its_check() -> None:
     engine = Mariadb()
     with LOCAL.machine() as machine:
         database = engine.start(machine, LOCAL.server)
-        assert database.load(HEADLESS, [data]).findings == ()
+        assert database.load(HEADLESS, [data]).findings == (finding(Code.NOT_TRANSACTIONAL, count=1, table="t"),)
         assert database.integrity().problems == ()
         live = LiveServer(machine=machine)
         live.ask(["FLUSH TABLES;"], timeout_seconds=30)

@@ -71,7 +71,9 @@ def test_a_good_backup_passes_and_all_of_it_is_recorded(stand: Stand) -> None:
     assert evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
     assert evidence.restores[0].read_bytes == len(data)
     assert stand.engine.started[0].loaded.hexdigest() == hashlib.sha256(data).hexdigest()
-    assert [one.name for one in evidence.restores[0].timeline] == ["find", "start", "load", "count", "ask", "destroy"]
+    assert [one.name for one in evidence.restores[0].timeline] == [
+        *("find", "start", "load", "count", "ask", "control", "destroy", "control")
+    ]
     checked = register_of(stand).verify(known_head=outcome.recorded.head)
     assert checked.faults == ()
     assert [entry.kind for entry in checked.entries] == [EntryType.KEY, EntryType.OPENED, EntryType.CLOSED]
@@ -305,7 +307,58 @@ def test_a_copy_that_cannot_be_removed_exits_6(stand: Stand) -> None:
     seen = judged(stand)
 
     assert (seen.exit_code, Code.COPY_NOT_SHOWN_GONE in codes(seen)) == (ExitCode.NOT_GONE, True)
-    assert [one.gone for one in seen.evidence.restores[0].removals] == [False]
+    assert [one.gone for one in seen.evidence.restores[0].removals] == [False, False]
+
+
+def test_both_negative_controls_are_carried_out_and_kept(stand: Stand) -> None:
+    seen = judged(stand).evidence.restores[0]
+
+    assert [(one.name, one.silent) for one in seen.controls] == [("spoilt", False), ("cut", False)]
+    assert seen.controls[0].raised == ("TABLE_EMPTY", "OBJECTS_BELOW_PREVIOUS")
+    assert seen.controls[1].raised == ("LOAD_STOPPED",)
+    assert {table.name: table.rows for table in seen.tables} == {"patient": 3, "visit": 7}
+    assert [need.backup_bytes for need in stand.sandbox.needs][1] <= seen.read_bytes // 2
+
+
+def test_a_test_that_sees_no_loss_is_inconclusive(stand: Stand) -> None:
+    stand.engine.sees_losses = False
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (Verdict.INCONCLUSIVE, ("CONTROL_SILENT",))
+    assert [dict(one.finding.params) for one in seen.evidence.findings if one.finding.code is Code.CONTROL_SILENT] == [
+        {"control": "spoilt"},
+        {"control": "cut"},
+    ]
+
+
+def test_a_control_that_breaks_is_inconclusive_and_the_copy_gone(stand: Stand) -> None:
+    stand.engine.faults["spoil"] = EngineFailed("the server died")
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (Verdict.INCONCLUSIVE, ("CONTROL_NOT_RUN",))
+    assert [one.gone for one in seen.evidence.restores[0].removals] == [True, True]
+
+
+def test_a_drill_that_failed_already_blames_no_control(stand: Stand) -> None:
+    stand.engine.sees_losses = False
+    stand.engine.load = replace(stand.engine.load, findings=(finding(Code.LOAD_STOPPED, code="42601", line=1),))
+
+    seen = judged(stand)
+
+    assert seen.evidence.verdict is Verdict.FAILED
+    assert [one.silent for one in seen.evidence.restores[0].controls] == [True, False]
+
+
+def test_an_interrupt_during_a_control_loses_nothing(stand: Stand) -> None:
+    stand.engine.faults["spoil"] = interrupt()
+
+    seen = judged(stand)
+
+    assert (seen.exit_code, seen.evidence.reasons) == (ExitCode.INTERRUPTED, ("INTERRUPTED",))
+    assert seen.evidence.restores[0].checks
+    assert [one.gone for one in seen.evidence.restores[0].removals] == [True]
 
 
 def test_what_a_check_finds_is_weighed_and_named_after_it(stand: Stand) -> None:
@@ -351,6 +404,77 @@ def test_an_interrupt_while_asking_is_recorded(stand: Stand) -> None:
 
     assert (seen.exit_code, destroyed(stand)) == (ExitCode.INTERRUPTED, True)
     assert len(seen.evidence.restores[0].checks) == 0
+
+
+DAMAGED = b"\x1f\x8b\x08\0" + b"\xff" * 300_000
+INTERRUPTED_REST = [
+    (interrupt(), Code.INTERRUPTED, ExitCode.INTERRUPTED),
+    (SourceUnreachable("the cable"), Code.SOURCE_UNREADABLE, ExitCode.FAILED),
+]
+
+
+@pytest.mark.parametrize(("fault", "code", "exit_code"), INTERRUPTED_REST)
+def test_what_was_found_is_kept_when_reading_the_rest_of_a_damaged_backup_breaks_off(
+    stand: Stand, fault: BaseException, code: Code, exit_code: ExitCode
+) -> None:
+    stand.source.backups = {"one": (datetime.now(UTC) - timedelta(hours=1), DAMAGED)}
+    stand.source.faults = {"read": fault}
+    stand.source.fail_after_bytes = 200_000
+
+    seen = judged(stand)
+
+    assert codes(seen) >= {Code.ARCHIVE_DAMAGED, code}
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.FAILED, exit_code)
+    assert (seen.evidence.restores[0].sha256, seen.evidence.restores[0].read_bytes) == (None, 200_000)
+
+
+@pytest.mark.parametrize(("fault", "code", "exit_code"), INTERRUPTED_REST)
+def test_what_a_load_found_is_kept_when_reading_what_it_left_breaks_off(
+    stand: Stand, fault: BaseException, code: Code, exit_code: ExitCode
+) -> None:
+    stand.engine.takes_pieces = 1
+    stand.engine.load = FAILING_LOADS[1]
+    stand.source.faults = {"read": fault}
+    stand.source.fail_after_bytes = 120_000
+
+    seen = judged(stand)
+
+    assert codes(seen) >= {Code.LOAD_STOPPED, code}
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.FAILED, exit_code)
+    assert destroyed(stand)
+
+
+REMARK = b"pg_dump: warning: there are circular foreign-key constraints on this table:\n"
+
+
+@pytest.mark.parametrize("takes_pieces", [150, 1_000_000])
+def test_messages_of_a_tool_inside_the_backup_are_a_reservation_wherever_they_stand(
+    stand: Stand, takes_pieces: int
+) -> None:
+    data = FAKE_HEAD + b"row\n" * 50_000 + REMARK + b"row\n" + REMARK
+    stand.source.backups = {"one": (datetime.now(UTC) - timedelta(hours=1), data)}
+    stand.engine.takes_pieces = takes_pieces
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (
+        Verdict.PASSED_WITH_RESERVATIONS,
+        ("TOOL_MESSAGES_IN_BACKUP",),
+    )
+    (found,) = [one.finding for one in seen.evidence.findings if one.finding.code is Code.TOOL_MESSAGES_IN_BACKUP]
+    assert dict(found.params) == {"name": "pg_dump", "count": 2, "line": 50_002}
+
+
+def test_a_backup_that_is_a_message_and_nothing_else_says_so(stand: Stand) -> None:
+    data = b'mysqldump: Got error: 2002: "Can\'t connect to local server" when trying to connect\n'
+    stand.source.backups = {"one": (datetime.now(UTC) - timedelta(hours=1), data)}
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, codes(seen) >= {Code.DUMP_NOT_RECOGNISED, Code.TOOL_MESSAGES_IN_BACKUP}) == (
+        Verdict.FAILED,
+        True,
+    )
 
 
 def test_an_interrupted_drill_is_closed_in_the_register(stand: Stand) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from restore_lab.errors import KeyMissing, UsageError
-from restore_lab.signature.keys import certificate_pem, create_key, load_certificate, load_key
+from restore_lab.signature.keys import certificate_pem, create_key, load_certificate, load_key, load_secret
 
 NOW = datetime(2026, 2, 28, 12, 0, tzinfo=UTC)
 
@@ -104,6 +104,27 @@ def test_a_new_key_keeps_the_labs_secret(tmp_path: Path) -> None:
     (tmp_path / "lab-secret").write_text("enrolled under this")
     create_key(tmp_path, holder="Cabinet", now=NOW)
     assert (tmp_path / "lab-secret").read_text() == "enrolled under this"
+
+
+def test_the_labs_secret_is_read_as_it_was_made(tmp_path: Path) -> None:
+    create_key(tmp_path, holder="Cabinet", now=NOW)
+    assert load_secret(tmp_path / "lab-secret").hex() == (tmp_path / "lab-secret").read_text().strip()
+
+
+@pytest.mark.parametrize("text", ["", "ab" * 31, "ab" * 33, "no hexadecimal", "é" * 32])
+def test_a_secret_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(KeyMissing, match="32 bytes in hexadecimal"):
+        load_secret(write_private(tmp_path / "lab-secret", text.encode()))
+
+
+def test_a_secret_that_is_absent_or_open_to_others_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyMissing, match="no lab secret at"):
+        load_secret(tmp_path / "lab-secret")
+    path = write_private(tmp_path / "lab-secret", b"ab" * 32)
+    path.chmod(0o640)
+    with pytest.raises(KeyMissing, match="has mode 0640") as caught:
+        load_secret(path)
+    assert "chmod 600" in caught.value.hint
 
 
 @pytest.mark.parametrize("holder", ["", "   ", "x" * 65])

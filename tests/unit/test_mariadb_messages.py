@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from restore_lab.counted import ProblemCount
 from restore_lab.engines.base import Dump
 from restore_lab.engines.mariadb.catalogue import Table, questioned, quoted, read_checks, read_xml
 from restore_lab.engines.mariadb.load import Passage, Tally, judge
 from restore_lab.engines.mariadb.messages import Cause, read_message
-from restore_lab.evidence import ProblemCount
 from restore_lab.findings import Code, Finding, finding
 
 MARIADB_DUMP = Dump(
@@ -159,7 +159,7 @@ def tallied(
 ) -> tuple[Tally, tuple[Finding, ...]]:
     passage = Passage()
     assert list(passage.through([dump]))[:1] == [dump]
-    tally = Tally(word=passage.word)
+    tally = Tally(word=passage.word, spared=passage.remarks.spared)
     said = "".join(f"{line}\n" for line in lines)
     if ended:
         said += f"ERROR 1644 (45000) at line 99: {passage.word}\n"
@@ -187,6 +187,42 @@ def test_equal_errors_are_counted_under_the_first_line() -> None:
         finding(Code.LOAD_ERRORS, count=2, code="1062", subject="PRIMARY"),
         finding(Code.LOAD_ERRORS_HARMLESS, count=1),
     )
+
+
+SAID = b"mysqldump: [Warning] Using a password on the command line interface can be insecure.\n"
+SYNTAX = (
+    "ERROR 1064 (42000) at line 1: You have an error in your SQL syntax; near 'mysqldump: [Warning] Using a' at line 1"
+)
+COST_NOTHING = (finding(Code.LOAD_ERRORS_HARMLESS, count=1),)
+COST_A_STATEMENT = (finding(Code.LOAD_ERRORS, count=1, code="1064", subject=""),)
+
+
+@pytest.mark.parametrize(
+    ("behind", "findings"),
+    [
+        (b"/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n", COST_NOTHING),
+        (b"/*M!999999\\- enable the sandbox mode */ \n-- a\n\nDROP TABLE IF EXISTS `t`;\n", COST_NOTHING),
+        (b"LOCK TABLES `t` WRITE;\n", COST_NOTHING),
+        (b"UNLOCK TABLES;\n", COST_NOTHING),
+        (b"/*!40000 ALTER TABLE `t` ENABLE KEYS */;\n", COST_NOTHING),
+        (b"", COST_NOTHING),
+        (b"/*!40101 SET NAMES utf8mb4 */;\n", COST_A_STATEMENT),
+        (b"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n", COST_A_STATEMENT),
+        (b"INSERT INTO `t` VALUES (1);\n", COST_A_STATEMENT),
+        (b"LOCK TABLES `t` WRITE; INSERT INTO `t` VALUES (1);\n", COST_A_STATEMENT),
+    ],
+)
+def test_a_message_of_the_tool_in_the_dump_weighs_what_it_swallowed(
+    behind: bytes, findings: tuple[Finding, ...]
+) -> None:
+    said = tallied(SYNTAX, dump=SAID + behind + b"-- Dumped\n-- Dump completed")[1]
+    assert tuple(one for one in said if one.code is not Code.DUMP_CUT) == findings  # a piece of a dump is cut
+
+
+def test_a_syntax_error_elsewhere_is_no_message_of_a_tool() -> None:
+    harmless = SAID + b"UNLOCK TABLES;\n-- Dump completed"
+
+    assert tallied(SYNTAX.replace("line 1:", "line 2:"), dump=harmless)[1] == COST_A_STATEMENT
 
 
 def test_a_table_refused_for_its_collation_excuses_its_own_rows_and_no_others() -> None:

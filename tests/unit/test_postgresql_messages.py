@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from restore_lab.counted import ProblemCount
 from restore_lab.engines.postgresql.meaning import Meaning, Message, may_follow_from_absence, meaning
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
 from restore_lab.engines.postgresql.wording import code_by_wording
-from restore_lab.evidence import ProblemCount
 
 HARMLESS, HARMFUL = False, True
 
@@ -264,6 +264,36 @@ def test_a_dump_that_asks_for_terse_messages_still_fails() -> None:
     problem = only('psql:<stdin>:9: ERROR:  relation "t" already exists\n')
 
     assert (problem.code, problem.subject, problem.harmful, problem.first_line) == ("42P07", "t", HARMFUL, 9)
+
+
+WARNED = "pg_dump: warning: there are circular foreign-key constraints on this table:\npg_dump: detail: visits"
+
+
+@pytest.mark.parametrize(
+    ("swallowed", "harmful"),
+    [
+        (f"{WARNED}\n\n--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;", HARMLESS),
+        (f"{WARNED}\nSET client_encoding = 'UTF8';", HARMLESS),
+        (WARNED, HARMLESS),
+        (f"{WARNED}\nSET client_encoding = 'LATIN1';", HARMFUL),
+        (f"{WARNED}\nCREATE TABLE t (id int);", HARMFUL),
+        (f"{WARNED}\nSET statement_timeout = 0; CREATE TABLE t (id int);", HARMFUL),
+        (f"CREATE TABLE t (\n{WARNED}\nid int);", HARMFUL),
+        ("pg_dump: error: query failed\nSET statement_timeout = 0;", HARMFUL),
+        (f"{WARNED}\npg_dump: error: query failed", HARMFUL),
+    ],
+)
+def test_a_message_of_pg_dump_in_the_dump_weighs_what_it_swallowed(swallowed: str, harmful: bool) -> None:  # noqa: FBT001
+    found = only(psql('42601: syntax error at or near "pg_dump"', swallowed, "LINE 1: pg_dump: warning: there"))
+
+    assert found == ProblemCount(code="42601", subject="", count=1, harmful=harmful, first_line=7)
+
+
+def test_the_first_superuser_that_stays_one_loses_nothing() -> None:
+    said = psql("0A000: permission denied to alter role", "ALTER ROLE postgres WITH NOSUPERUSER INHERIT;")
+
+    assert not only(said).harmful
+    assert only(psql("0A000: permission denied to alter role", "ALTER ROLE doctor WITH LOGIN;")).harmful
 
 
 def test_an_older_psql_does_not_need_the_restrict_lines() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from restore_lab.counted import TableCount
 from restore_lab.errors import RestoreLabError, UsageError
-from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, TableCount, Verdict
+from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, Verdict
 from restore_lab.findings import Code, Severity, finding
 from restore_lab.report.pdf import Seal, render_pdf
 
@@ -133,7 +134,7 @@ def test_nothing_found_is_a_failure_said_plainly(passed: Evidence, read: Reader)
     none = GradedFinding(finding=finding(Code.NO_BACKUP_FOUND, source="nas"), severity=Severity.FAILED)
     first = read(replace(passed, restores=(), findings=(none,), verdict=Verdict.FAILED, next_due_on=None))[0]
     assert "Aucune sauvegarde n’a pu être restaurée." in first
-    assert "Aucune sauvegarde n’a été trouvée à l’endroit prévu (nas)." in first
+    assert "Aucune sauvegarde n’a été trouvée à l’endroit prévu." in first
     assert "cette copie" not in first
 
 
@@ -151,7 +152,8 @@ def test_several_restores_are_each_said(passed: Evidence, read: Reader) -> None:
 def test_page_one_stays_one_page_when_everything_is_long(passed: Evidence, read: Reader) -> None:
     long = "Cabinet W" + "m" * 300
     findings = tuple(
-        GradedFinding(finding=finding(Code.TABLE_MISSING, table="M" * 64), severity=Severity.FAILED) for _ in range(40)
+        GradedFinding(finding=finding(Code.TABLE_MISSING, table=f"{n:02}" + "M" * 62), severity=Severity.FAILED)
+        for n in range(40)
     )
     evidence = replace(
         passed,

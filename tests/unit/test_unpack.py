@@ -7,12 +7,14 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import random
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -228,6 +230,41 @@ def test_a_cut_of_an_inner_layer_names_that_layer(outer: str, inner: str) -> Non
     whole = WRAPPERS[inner](DUMP)
 
     assert fault(WRAPPERS[outer](whole[: len(whole) // 2])) == (Code.ARCHIVE_DAMAGED, inner)
+
+
+def _end_of_member(tar: bytes) -> int:
+    """Where the one member of a tar ends, its padding with it."""
+    return 512 + -(-int(tar[124:135], 8) // 512) * 512
+
+
+@pytest.mark.parametrize("outer", [None, "gzip", "zip"])
+@pytest.mark.parametrize("left_of_end", [b"", bytes(100), b"\x01" * 512], ids=["none", "part", "another"])
+def test_a_tar_that_stops_after_a_member_may_have_lost_the_next(outer: str | None, left_of_end: bytes) -> None:
+    whole = tarred({"dump.sql": DUMP}, tarfile.USTAR_FORMAT)
+    cut = whole[: _end_of_member(whole)] + left_of_end
+
+    assert fault(WRAPPERS[outer](cut) if outer else cut) == (Code.ARCHIVE_DAMAGED, "tar")
+
+
+def test_one_block_of_zeros_is_the_end_of_a_tar() -> None:
+    whole = tarred({"dump.sql": DUMP}, tarfile.USTAR_FORMAT)
+
+    assert peeled(whole[: _end_of_member(whole)] + bytes(512)) == (("tar",), DUMP)
+
+
+@pytest.mark.data
+def test_third_party_archives_of_every_kind_come_off_whole() -> None:
+    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
+    if folder is None and os.environ.get("CI") == "true":
+        pytest.fail("absent: $RESTORE_LAB_TEST_DATA")
+    if folder is None:
+        pytest.skip("absent: $RESTORE_LAB_TEST_DATA")
+    for engine in ("mariadb", "postgres"):
+        packed = [path for path in (Path(folder) / "ddev" / engine).iterdir() if path.suffix not in {".sql", ".mysql"}]
+        assert len(packed) == 18
+        for path in packed:
+            plain = path.with_name(path.name[: path.name.index(".") + len(path.suffixes[0])])
+            assert peeled(path.read_bytes())[1] == plain.read_bytes(), path.name
 
 
 def test_a_changed_byte_of_a_checked_layer_is_damage() -> None:

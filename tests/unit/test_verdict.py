@@ -59,7 +59,7 @@ def test_every_row_of_the_page_says_what_it_means_and_what_to_do() -> None:
 
 
 def test_every_code_is_raised_somewhere_or_said_to_be_reserved() -> None:
-    reserved = set(re.findall(r"`([A-Z_]+)`", PAGE.read_text("utf-8").partition("## Reserved")[2]))
+    reserved = set(re.findall(r"`([A-Z0-9_]+)`", PAGE.read_text("utf-8").partition("## Reserved")[2]))
 
     assert {code.name for code in Code} - raised() == reserved
 

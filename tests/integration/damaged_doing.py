@@ -1,0 +1,207 @@
+"""What can be done to a backup once it is made: each a function on its bytes, by real tools where there is one."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import subprocess
+import tarfile
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from integration.damaged import Damage, Place, name_of, put
+from integration.damaged_making import Backup, made
+
+MARIADB_END: Final = b"-- Dump completed on 2026-03-12  3:00:01\n"
+POSTGRESQL_END: Final = b"--\n-- PostgreSQL database dump complete\n--\n\n"
+
+
+def cut(part: float) -> Damage:
+    """Keep the first part of the bytes."""
+    return lambda content: content[: int(len(content) * part)]
+
+
+def cut_before(mark: bytes) -> Damage:
+    """Keep what stands before the first of these words."""
+
+    def damage(content: bytes) -> bytes:
+        assert mark in content, mark
+        return content.partition(mark)[0]
+
+    return damage
+
+
+def cut_within(mark: bytes, further: int) -> Damage:
+    """Cut so many bytes behind the first of these words."""
+
+    def damage(content: bytes) -> bytes:
+        return content[: content.index(mark) + further]
+
+    return damage
+
+
+def ends_with(end: bytes) -> Damage:
+    """Write the line that a tool writes last."""
+    return lambda content: content.rstrip(b"\n") + b"\n\n" + end
+
+
+def replaced(old: bytes, new: bytes, times: int = -1) -> Damage:
+    """Write other bytes in place of some that are there."""
+
+    def damage(content: bytes) -> bytes:
+        assert old in content, old
+        return content.replace(old, new, times)
+
+    return damage
+
+
+def without_line(start: bytes) -> Damage:
+    """Leave out each line that begins so."""
+    return lambda content: b"".join(line for line in content.splitlines(True) if not line.startswith(start))
+
+
+def before_all(text: bytes) -> Damage:
+    """Write a line before everything else."""
+    return lambda content: text + content
+
+
+def behind(first: Backup) -> Damage:
+    """Write it behind another backup, into the same file."""
+    return lambda content: made(first) + content
+
+
+def flip(part: float, bit: int = 3) -> Damage:
+    """Flip one bit, so far into the bytes."""
+
+    def damage(content: bytes) -> bytes:
+        changed = bytearray(content)
+        changed[int(len(changed) * part)] ^= 1 << bit
+        return bytes(changed)
+
+    return damage
+
+
+def tool(*argv: str) -> Damage:
+    """Send the bytes through a command."""
+
+    def damage(content: bytes) -> bytes:
+        return subprocess.run(argv, input=content, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+
+    return damage
+
+
+gzipped: Final = tool("gzip", "--stdout", "--no-name")
+utf16: Final = tool("sh", "-c", "printf '\\377\\376'; sed 's/$/\\r/' | iconv -f UTF-8 -t UTF-16LE")
+as_mysqldump_9: Final = tool(
+    "sed",
+    "-e/sandbox mode/d",
+    "-es/^-- MariaDB dump .*/-- MySQL dump 9.11/",
+    "-es/^-- Server version.*/-- Server version\t4.0.24-standard/",
+    "-e/^-- Dump completed/d",
+)
+crlf: Final = tool("sed", "s/$/\\r/")
+#: A text editor takes each byte for a letter of Windows' western set, and saves the file as UTF-8.
+reencoded: Final = tool("iconv", "-f", "LATIN1", "-t", "UTF-8")
+
+
+def text_mode(content: bytes) -> bytes:
+    """Every line feed becomes a carriage return and a line feed, as a copy in text mode does to any file."""
+    return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def tarred(*names: str) -> Damage:
+    """Put the bytes into a tar, under each of these names, by tar itself."""
+
+    def damage(content: bytes) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in names:
+                (Path(folder) / name).write_bytes(content)
+            return subprocess.run(
+                ("tar", "--create", "--file=-", f"--directory={folder}", *names),
+                stdout=subprocess.PIPE,
+                check=True,
+                timeout=60,
+            ).stdout
+
+    return damage
+
+
+def tar_cut(content: bytes) -> bytes:
+    """Cut a tar in the middle of its file."""
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames()
+    return content[: len(content) // 2]
+
+
+def locked_zip(content: bytes) -> bytes:
+    """Put the bytes into a zip with a password."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "dump.sql").write_bytes(content)
+        argv = ("zip", "--quiet", "--password", "essai", "dump.zip", "dump.sql")
+        subprocess.run(argv, cwd=folder, check=True, timeout=60)
+        return (Path(folder) / "dump.zip").read_bytes()
+
+
+def xz(content: bytes) -> bytes:
+    """Pack with xz."""
+    return lzma.compress(content)
+
+
+def nothing(_content: bytes) -> bytes:
+    """Leave no byte."""
+    return b""
+
+
+def a_page(_content: bytes) -> bytes:
+    """Write what a web server says instead of the backup."""
+    return b"<!DOCTYPE html>\n<html><head><title>401</title></head><body>Authentification requise</body></html>\n"
+
+
+def named(ending: str) -> Place:
+    """Give the backup another ending than its form has."""
+
+    def place(folder: Path, content: bytes) -> None:
+        put(folder, name_of(ending=ending), content)
+
+    return place
+
+
+def beside_partial(hours: int) -> Place:
+    """Put a newer, unfinished file beside the backup, last written to so many hours ago."""
+
+    def place(folder: Path, content: bytes) -> None:
+        put(folder, name_of(), content)
+        changed = datetime.now(UTC) - timedelta(hours=hours)
+        put(folder, name_of(1) + ".partial", content[: len(content) // 3], changed=changed)
+
+    return place
+
+
+def older_changed_last(folder: Path, content: bytes) -> None:
+    """An older backup, and worthless, was copied later: only its name tells its date."""
+    put(folder, name_of(), content)
+    put(folder, name_of(-7), content[: len(content) // 3], changed=datetime.now(UTC) - timedelta(hours=2))
+
+
+def newest_is_empty(folder: Path, content: bytes) -> None:
+    """The newest backup is empty; a good one of the day before was changed after it."""
+    put(folder, name_of(), b"")
+    put(folder, name_of(-1), content, changed=datetime.now(UTC) - timedelta(hours=2))
+
+
+def of_the_future(folder: Path, content: bytes) -> None:
+    """The clock of the machine that makes backups is years ahead."""
+    put(folder, "cabinet_2099-01-01.dump", content)
+
+
+def twice_the_same_day(folder: Path, content: bytes) -> None:
+    """Two backups of one day."""
+    for ending in ("dump", "copy"):
+        put(folder, name_of(ending=ending), content)
+
+
+def elsewhere(folder: Path, content: bytes) -> None:
+    """The job writes under another name than the one it is looked for by."""
+    put(folder, f"sauvegarde-{name_of()}", content)

@@ -1,0 +1,233 @@
+"""Whatever a driver can write into evidence as a name of ours is said in words by the report."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sqlite3
+import typing
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from restore_lab import sandboxes, unpack
+from restore_lab.checks import CHECKS
+from restore_lab.checks.sql import Sql
+from restore_lab.counted import ObjectCount
+from restore_lab.engines.mariadb import catalogue as mariadb
+from restore_lab.engines.postgresql import catalogue as postgresql
+from restore_lab.engines.postgresql import heads
+from restore_lab.engines.sqlite import child
+from restore_lab.events import Stage
+from restore_lab.evidence import CheckRecord, Evidence, Limit, RestoreRecord
+from restore_lab.findings import Code, finding
+from restore_lab.lab import Host
+from restore_lab.report import names
+from restore_lab.report.auditor_answers import answer_sections
+from restore_lab.report.auditor_restore import restore_sections
+from restore_lab.report.blocks import Facts, Section, Table
+from restore_lab.report.said import reason, say
+from restore_lab.report.wording import THIN, Wording, wording_for
+from restore_lab.sandboxes.container import docker_engine, plan
+from restore_lab.sandboxes.local.seal import Mechanism
+from restore_lab.sources import SOURCES
+
+SANDBOXES_FOLDER = Path(next(iter(sandboxes.__path__)))
+OLD_MECHANISM = "Docker: no network, read-only root, no capability, no new privileges, user 10001"
+ENGLISH = re.compile(r"\b(the|is|not|host|no|first|machine was|image list|read-only|bytes|neither|install)\b")
+
+
+@pytest.fixture
+def fr() -> Wording:
+    return wording_for("fr", "Europe/Paris")
+
+
+@pytest.fixture
+def en() -> Wording:
+    return wording_for("en", "Europe/Paris")
+
+
+def kinds_of_servers() -> set[str]:
+    asked = postgresql.OBJECTS + postgresql.ROLES + mariadb.OBJECTS
+    return set(re.findall(r"SELECT '([^']+)', count\(", asked, re.IGNORECASE))
+
+
+def kinds_of_sqlite(path: Path) -> set[str]:
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT); CREATE INDEX c ON a (b); CREATE VIEW d AS SELECT * FROM a;
+        CREATE TRIGGER e AFTER INSERT ON a BEGIN SELECT 1; END; CREATE VIRTUAL TABLE f USING fts5 (g);
+    """)
+    connection.close()
+    return set(child.inventory(str(path), "")["objects"])
+
+
+def limits_of_local() -> set[str]:
+    """Read the names out of the code: a local machine must run to tell them."""
+    trees = (ast.parse(path.read_text("utf-8")) for path in SANDBOXES_FOLDER.rglob("*.py"))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {
+        keyword.value.value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "Limit"
+        for keyword in call.keywords
+        if keyword.arg == "name" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
+    }
+
+
+def limits_of_containers() -> tuple[Limit, ...]:
+    host = {"Memory": 2**31, "MemorySwap": 2**31, "NanoCpus": 1_500_000_000, "PidsLimit": 512}
+    seen = {"HostConfig": {**host, "Tmpfs": {plan.SCRATCH: "size=1073741824"}}, "Config": {"Cmd": ["sleep", "43200"]}}
+    return plan.limits(seen, {"MemoryLimit": True})
+
+
+def sentences_of(path: Path, *functions: str) -> Iterator[str]:
+    """Give every sentence that those functions return or raise, `x` standing for what is set into it."""
+    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(function, ast.FunctionDef) and function.name in functions:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Return):
+                    yield from sentence(node.value)
+                elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                    hints = [one.value for one in node.exc.keywords if one.arg == "hint"]
+                    parts = [text for part in (*node.exc.args, *hints) for text in sentence(part)]
+                    yield "; ".join(parts)
+
+
+def sentence(node: ast.expr | None) -> Iterator[str]:
+    match node:
+        case ast.Constant(value=str() as text):
+            yield text
+        case ast.JoinedStr(values=parts):
+            text = "".join(part.value if isinstance(part, ast.Constant) else "x" for part in parts)  # type: ignore[misc]
+            if re.search(r"\w{2}", text):
+                yield text
+
+
+def lacks() -> list[str]:
+    lab = Path(next(iter(sandboxes.__path__))).parent / "lab.py"
+    drivers = [
+        text
+        for name in ("container/driver.py", "local/driver.py")
+        for text in sentences_of(SANDBOXES_FOLDER / name, "lacks")
+    ]
+    engine = sentences_of(Path(docker_engine.__file__), "socket_path", "reached")
+    return [*drivers, *engine, *sentences_of(lab, "refuses")]
+
+
+def words_in(sections: tuple[Section, ...]) -> Iterator[str]:
+    for block in (block for section in sections for block in section.blocks):
+        match block:
+            case Table(rows=rows, columns=columns):
+                yield from columns
+                for row in rows:
+                    yield from row
+            case Facts(facts=facts):
+                for one in facts:
+                    yield from (one.label, one.value)
+
+
+def test_every_kind_of_object_is_said_in_words(fr: Wording, en: Wording, tmp_path: Path) -> None:
+    kinds = kinds_of_servers() | kinds_of_sqlite(tmp_path / "a.sqlite")
+
+    assert {"policy", "large_object", "role", "event", "foreign key", "virtual table"} <= kinds
+    assert kinds <= set(names.OBJECT_KINDS)
+    for kind in kinds:
+        assert names.named(kind, fr, names.OBJECT_KINDS) not in {kind, kind.replace("_", " ")}, kind
+        assert "_" not in names.named(kind, en, names.OBJECT_KINDS), kind
+
+
+def test_every_limit_is_said_in_words(fr: Wording) -> None:
+    recorded = limits_of_local() | {limit.name for limit in limits_of_containers()}
+
+    assert {"nano_cpus", "memory_and_swap_bytes", "data_bytes_per_process", "disk_bytes"} <= recorded
+    assert recorded <= set(names.LIMITS)
+    assert all(names.named(name, fr, names.LIMITS) != name for name in recorded)
+
+
+def test_limits_are_written_in_units_of_people(passed: Evidence, fr: Wording, en: Wording) -> None:
+    conditions = passed.restores[0].conditions
+    assert conditions
+    whole = (*limits_of_containers(), Limit(name="nano_cpus", value=2_000_000_000, how="enforced"))
+    restore = replace(passed.restores[0], conditions=replace(conditions, limits=whole))
+
+    french, english = (list(words_in(restore_sections(restore, wording))) for wording in (fr, en))
+
+    assert {"2 processeurs", "1,5 processeurs", f"2,1{THIN}Go", f"12{THIN}h"} <= set(french)
+    assert {"2 processors", "1.5 processors", f"2.1{THIN}GB", f"12{THIN}h"} <= set(english)
+    assert not any("000" in text for text in french)
+
+
+@pytest.mark.parametrize("name", ["docker", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism])
+def test_every_mechanism_is_said_in_words(name: str, fr: Wording) -> None:
+    assert names.mechanism(name, fr) != name
+    assert not ENGLISH.search(names.mechanism(name, fr))
+
+
+def test_the_mechanism_a_container_records_is_known() -> None:
+    source = (SANDBOXES_FOLDER / "container/machine.py").read_text("utf-8")
+
+    assert set(re.findall(r'mechanism="(.*)"', source)) == {"docker"}
+    assert "docker" in names.MECHANISMS
+
+
+@pytest.mark.parametrize("lack", lacks())
+def test_every_reason_against_a_machine_is_said_in_words(lack: str, fr: Wording) -> None:
+    said = reason(f"{lack}; {lack}", fr)
+
+    assert not ENGLISH.search(said), said
+
+
+def test_the_reasons_are_all_found() -> None:
+    assert len(lacks()) >= 8
+
+
+def test_a_reason_cut_at_its_end_is_said_in_words(fr: Wording) -> None:
+    cut = finding(
+        Code.NO_MACHINE, reason="the image restore-lab/postgresql:18 is not on this host (`restore-lab image`)"
+    )
+
+    assert "l’image restore-lab/postgresql:18 n’est pas sur cette machine" in say(cut, fr).exact
+
+
+def test_families_are_whole() -> None:
+    assert set(Stage) <= set(names.STAGES)
+    assert set(Stage) <= set(names.NAMES)
+    assert set(unpack._PEELERS) <= set(names.LAYERS)
+    assert {*heads._FORMATS.values(), "plain", "sql", "file", "file-wal"} <= set(names.FORMATS)
+    assert set(CHECKS) <= set(names.QUESTION_KINDS)
+    assert set(SOURCES) <= set(names.SOURCES)
+    assert {*typing.get_args(docker_engine.Kind), "folder"} <= set(names.CREATED)
+    assert set(typing.get_args(typing.get_type_hints(Host)["role"])) <= set(names.NAMES)
+    assert {one.name for one in fields(Sql)} - {"kind", "title", "sql", "file"} == set(names.EXPECTATIONS)
+
+
+def test_a_restore_of_names_only_reads_as_french(passed: Evidence, fr: Wording, tmp_path: Path) -> None:
+    base: RestoreRecord = passed.restores[0]
+    assert base.conditions
+    assert base.recovery_point
+    assert base.dump
+    kinds = sorted(kinds_of_servers() | kinds_of_sqlite(tmp_path / "a.sqlite"))
+    held = tuple(Limit(name=name, value=1, how="watched") for name in sorted(limits_of_local()))
+    restore = replace(
+        base,
+        recovery_point=replace(base.recovery_point, source="directory sauvegardes"),
+        dump=replace(base.dump, layers=tuple(unpack._PEELERS), format="custom", vendor="postgresql", tool="pg_dump 18"),
+        conditions=replace(
+            base.conditions,
+            mechanism="docker",
+            limits=(*limits_of_containers(), *held),
+            chosen_because="; ".join(lacks()),
+            image=None,
+        ),
+        tables=(),
+        objects=tuple(ObjectCount(kind=kind, count=1) for kind in kinds),
+        checks=tuple(CheckRecord(name=kind, kind=kind, answered=True, asked=1, seconds=1.0) for kind in CHECKS),
+    )
+
+    sections = (*restore_sections(restore, fr), *answer_sections(restore, passed, fr))
+
+    said = [text for text in words_in(sections) if not text.startswith("restore-\u200b") and ".sql" not in text]
+    assert not [text for text in said if "_" in text.replace("pg_dump", "") or ENGLISH.search(text)]
