@@ -54,12 +54,13 @@ class Output:
         self.data += piece[:room]
 
 
-def run(
+def run(  # noqa: PLR0913 - the three streams of a command, each by its name
     argv: Sequence[str],
     *,
     timeout_seconds: float,
     stdin: Iterable[bytes] | None = None,
     stdout: Callable[[bytes], object] | None = None,
+    stderr: Callable[[bytes], object] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a command to its end, in a session of its own, with nothing of our environment but what is given.
@@ -70,7 +71,7 @@ def run(
     """
     started = time.monotonic()
     child = spawn(argv, environment=environment, piped=True)
-    out, err = Output(sink=stdout), Output()
+    out, err = Output(sink=stdout), Output(sink=stderr)
     try:
         fed = _pump(child, iter(stdin or ()), out, err, deadline=started + timeout_seconds)
         exit_code = child.wait(max(0.1, started + timeout_seconds - time.monotonic()))
