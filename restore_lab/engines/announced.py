@@ -55,15 +55,17 @@ def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Find
     """
     if outline.lost and not refused:
         return
-    missing = [*_open(outline, dump.tool), *_without_contents(outline, dump.tool)]
+    missing = [*_open(outline, dump.tool, refused=refused), *_without_contents(outline, dump.tool)]
     if missing:
         subject = next((name for name in missing if name), "") or dump.tool
         yield finding(Code.DUMP_CUT, missing=len(missing), subject=subject)
 
 
-def _open(outline: Outline, tool: str) -> Iterator[str]:
+def _open(outline: Outline, tool: str, *, refused: bool) -> Iterator[str]:
+    # a statement that is ruined looks like one that never came; a cut leaves the settings open too
+    ruined = refused and not any(what == "setting" for what, _ in outline.open)
     for what, tools in _CLOSED_BY.items():
-        if tool.startswith(tools):
+        if tool.startswith(tools) and not (ruined and what == "table"):
             yield from (name for one, name in outline.open if one == what)
     if tool.startswith(_OTHERS) and not outline.puts_back:
         yield from (name for one, name in outline.open if one == "setting")

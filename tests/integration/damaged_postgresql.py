@@ -139,7 +139,7 @@ ROWS: Final = (
         backup=WHOLE,
         damage=(doing.text_mode,),
         done="a custom archive copied in text mode: CRLF in place of each line feed",
-        weighing=frozenset({Code.ARCHIVE_DAMAGED, *_NOTHING}),
+        weighing=frozenset({Code.ARCHIVE_DAMAGED, Code.SERVER_OF_ANOTHER_SERIES, *_NOTHING}),
     ),
     Row(
         name="postgresql-archive-utf8",
