@@ -627,7 +627,6 @@ def test_a_damaged_table_fails_its_check() -> None:
         ("SELECT * FROM nulle_part", "1146", "cabinet.nulle_part"),
         ("SELEC 1", "1064", ""),
         ("INSERT INTO acte VALUES (9, 9)", "1142", ""),
-        ("SELECT double_de(2)", "1370", ""),
         ("SELECT seq FROM seq_1_to_10001", "ROWS", ""),
         ("SELECT REPEAT('x', 10000) FROM seq_1_to_2000", "BYTES", ""),
         ("SELECT 1; SELECT 2", "STATEMENTS", ""),
