@@ -192,6 +192,11 @@ class Mail:
         return (self.copy_to,) if isinstance(self.copy_to, str) else self.copy_to
 
     @property
+    def everybody(self) -> tuple[str, ...]:
+        """All who get the mail, each once."""
+        return tuple(dict.fromkeys((*self.recipients, *self.copies)))
+
+    @property
     def server_port(self) -> int:
         """The port named, else the usual one (RFC 8314, RFC 6409; 25 on this machine)."""
         return self.port or {"starttls": 587, "tls": 465, "none": 25}[self.security]

@@ -222,8 +222,8 @@ class Rehearsal:
             return
         if seen is not None:
             self.notes.keep(controls=(*self.notes.record.controls, seen))
-        if seen is not None and seen.silent:
-            self.notes.note(Code.CONTROL_SILENT, control=name)
+            if seen.silent:
+                self.notes.note(Code.CONTROL_SILENT, control=name)
 
     def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
         found = recognised(peeled.head, self.restore.engines)

@@ -54,6 +54,11 @@ class Restored:
     previous: Previous | None = None
     crossing: Crossing | None = None
 
+    @property
+    def held_at(self) -> datetime:
+        """When the data were as they are; a backup that bears a date to come was made by now."""
+        return min(self.taken_at, self.now)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:

@@ -93,8 +93,7 @@ class Freshness:
             return
         days = restored.days
         day = newest.astimezone(days.zone).date()
-        # a backup that bears a date to come was made by now
-        taken = min(restored.taken_at, restored.now).astimezone(days.zone).date()
+        taken = restored.held_at.astimezone(days.zone).date()
         about: dict[str, Param] = {
             "newest": day.isoformat(),
             "limit_days": self.open_days,
@@ -123,7 +122,7 @@ def _end_of_past(restored: Restored) -> datetime:
     What is dated between an older backup and its drill lay ahead when it was taken: appointments, not entries.
     """
     zone = restored.days.zone
-    day = min(restored.taken_at, restored.now).astimezone(zone).date()
+    day = restored.held_at.astimezone(zone).date()
     midnight = datetime.combine(day + timedelta(days=1), time(), zone)
     return min(restored.now + _CLOCK_SLACK, midnight.astimezone(UTC) - timedelta(seconds=1))
 

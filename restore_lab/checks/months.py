@@ -112,7 +112,7 @@ def count(table: str, column: str, restored: Restored) -> Months:
     statement = _QUESTION.format(table=table, column=column)
     answer = restored.database.query(statement, timeout_seconds=_TIMEOUT_SECONDS)
     zone = restored.days.zone
-    last = f"{min(restored.taken_at, restored.now).astimezone(zone):%Y-%m}"
+    last = f"{restored.held_at.astimezone(zone):%Y-%m}"
     found: dict[str, int] = {}
     for begin, offset, number in answer:
         if month := _month(begin or "", offset or "", zone):

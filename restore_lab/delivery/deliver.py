@@ -106,7 +106,7 @@ def deliver_again(lab: Lab, key: SigningKey, drill: str, *, limits: Limits | Non
         lying = [one.message for one in outbox.waiting() if one.drill == drill]
         message = round_.current(drill, lying[0] if lying else round_.sent_before(drill))
         outbox.put(drill, message)
-        errand = _Errand(drill=drill, message=message, recipients=_everybody(lab.settings.mail))
+        errand = _Errand(drill=drill, message=message, recipients=lab.settings.mail.everybody)
         return tuple(round_.carry([errand], limits or Limits()))
 
 
@@ -147,7 +147,7 @@ class _Round:
             if one.fields.get("drill") == drill
             for digest in one.fields.get("recipients_sha256", ())
         }
-        recipients = tuple(address for address in _everybody(self.settings) if _digest(address) not in told)
+        recipients = tuple(address for address in self.settings.everybody if _digest(address) not in told)
         if recipients:
             return _Errand(drill=drill, message=message, recipients=recipients)
         self._file(drill)
@@ -159,7 +159,7 @@ class _Round:
         Raises:
             UsageError: the drill left no evidence to compose from.
         """
-        named = dict.fromkeys((self.settings.sender, *_everybody(self.settings)))
+        named = dict.fromkeys((self.settings.sender, *self.settings.everybody))
         if stored is not None and _addresses(stored) == tuple(named):
             return stored
         closed = self.closed.get(drill)
@@ -236,10 +236,6 @@ def _composed(lab: Lab, settings: Mail, evidence: Evidence, *, head: str) -> byt
     report = path.read_bytes() if path.is_file() else None
     enclosed = Enclosed(head=head, report=report, at=datetime.now(UTC).replace(microsecond=0))
     return compose(evidence, enclosed, settings, language=lab.settings.report.language)
-
-
-def _everybody(settings: Mail) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*settings.recipients, *settings.copies)))
 
 
 def _addresses(message: bytes) -> tuple[str, ...]:

@@ -72,24 +72,53 @@ def compose(evidence: Evidence, enclosed: Enclosed, settings: Mail, *, language:
     wording = wording_for(language, evidence.timezone)
     attached = _attached(enclosed, settings)
     letter = _letter(evidence, wording, head=enclosed.head, attached=attached)
-    message = EmailMessage(policy=SMTP)
-    message["From"] = Address(printable(evidence.people.contractor, NAME_LENGTH), addr_spec=settings.sender)
-    message["To"] = [Address(addr_spec=address) for address in settings.recipients]
-    if settings.copies:
-        message["Cc"] = [Address(addr_spec=address) for address in settings.copies]
-    message["Subject"] = letter.subject
-    message["Date"] = enclosed.at
-    message["Message-ID"] = message_id(evidence.drill_id, settings)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence note comes back
-    message["Content-Language"] = wording.language
-    message.set_content(templates().get_template("mail.txt.j2").render(letter=letter), cte="quoted-printable")
-    html = templates().get_template("mail.html.j2").render(letter=letter, accent=_ACCENTS[letter.page.kind])
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    envelope = Envelope(
+        contractor=evidence.people.contractor,
+        subject=letter.subject,
+        at=enclosed.at,
+        message_id=message_id(evidence.drill_id, settings),
+        language=wording.language,
+    )
+    message = written("mail", envelope, settings, letter=letter, accent=_ACCENTS[letter.page.kind])
     if enclosed.report is not None and attached == "attached":
         day = evidence.finished_at.astimezone(wording.zone)
         name = wording.text("restore-test-{day}.pdf", day=f"{day:%Y-%m-%d}")
         message.add_attachment(enclosed.report, maintype="application", subtype="pdf", filename=name)
     return boundaries_fixed(message, evidence.drill_id).as_bytes()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """What the headers of a mail are made of, beside the people of `[mail]`."""
+
+    contractor: str
+    subject: str
+    at: datetime
+    message_id: str
+    language: str
+
+
+def written(template: str, envelope: Envelope, settings: Mail, **values: object) -> EmailMessage:
+    """Write headers and both bodies of a mail, from the two templates of one name."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(printable(envelope.contractor, NAME_LENGTH), addr_spec=settings.sender)
+    message["To"] = [Address(addr_spec=address) for address in settings.recipients]
+    if settings.copies:
+        message["Cc"] = [Address(addr_spec=address) for address in settings.copies]
+    message["Subject"] = envelope.subject
+    message["Date"] = envelope.at
+    message["Message-ID"] = envelope.message_id
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence note comes back
+    message["Content-Language"] = envelope.language
+    text, html = (_templates().get_template(f"{template}.{form}.j2").render(values) for form in ("txt", "html"))
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def subject_line(said: str) -> str:
+    """Make a subject of a sentence; plain spaces only: what a filter or a search is given is typed with those."""
+    return safe_text(" ".join(said.split()), _SUBJECT_LENGTH)
 
 
 def message_id(drill_id: str, settings: Mail) -> str:
@@ -145,8 +174,7 @@ def _subject(evidence: Evidence, wording: Wording) -> str:
             said = wording.text("FAILED – restore test of {day} – {practice}", day=day, practice=practice)
         case _:
             assert_never(evidence.verdict)
-    # plain spaces only: what a filter or a search is given is typed with those
-    return safe_text(" ".join(said.split()), _SUBJECT_LENGTH)
+    return subject_line(said)
 
 
 def _about_report(evidence: Evidence, wording: Wording, attached: Attached) -> str:
@@ -201,7 +229,7 @@ _ACCENTS: Final = {
 
 
 @cache
-def templates() -> Environment:
+def _templates() -> Environment:
     """Give the templates of every mail; strict, and escaping where HTML is written."""
     from jinja2 import (  # noqa: PLC0415 - needed only when a mail is written
         Environment,

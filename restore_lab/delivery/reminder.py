@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 from typing import TYPE_CHECKING
 
-from restore_lab.delivery.mail import boundaries_fixed, message_id, templates
+from restore_lab.delivery.mail import Envelope, boundaries_fixed, message_id, subject_line, written
 from restore_lab.delivery.smtp import Limits, connected
 from restore_lab.evidence import People
-from restore_lab.findings import safe_text
 from restore_lab.lab import Lab, Mail
 from restore_lab.reminders import Reminder, Reminding
 from restore_lab.report.advice import NAME_LENGTH, caller
@@ -24,8 +20,6 @@ from restore_lab.report.wording import Wording, wording_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_SUBJECT_LENGTH = 160
 
 
 def send_reminder(lab: Lab, settings: Mail, reminder: Reminder, *, limits: Limits | None = None) -> None:
@@ -36,9 +30,8 @@ def send_reminder(lab: Lab, settings: Mail, reminder: Reminder, *, limits: Limit
     """
     wording = wording_for(lab.settings.report.language, lab.settings.practice.timezone)
     message = compose_reminder(reminder, lab.people, settings, wording, at=datetime.now(UTC).replace(microsecond=0))
-    everybody = tuple(dict.fromkeys((*settings.recipients, *settings.copies)))
     with connected(settings, limits or Limits()) as connection:
-        connection.send(message, everybody)
+        connection.send(message, settings.everybody)
 
 
 def compose_reminder(reminder: Reminder, people: People, settings: Mail, wording: Wording, *, at: datetime) -> bytes:
@@ -53,20 +46,14 @@ def compose_reminder(reminder: Reminder, people: People, settings: Mail, wording
         "late": reminder.kind is Reminding.OVERDUE,
     }
     name = f"reminder-{reminder.standing.scenario}-{reminder.kind}-{reminder.about}"
-    message = EmailMessage(policy=SMTP)
-    message["From"] = Address(printable(people.contractor, NAME_LENGTH), addr_spec=settings.sender)
-    message["To"] = [Address(addr_spec=address) for address in settings.recipients]
-    if settings.copies:
-        message["Cc"] = [Address(addr_spec=address) for address in settings.copies]
-    message["Subject"] = subject
-    message["Date"] = at
-    message["Message-ID"] = message_id(f"{name}-{hashlib.sha256(people.practice.encode()).hexdigest()[:8]}", settings)
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = wording.language
-    message.set_content(templates().get_template("reminder.txt.j2").render(letter=letter), cte="quoted-printable")
-    html = templates().get_template("reminder.html.j2").render(letter=letter)
-    message.add_alternative(html, subtype="html", cte="quoted-printable")
-    return boundaries_fixed(message, name).as_bytes()
+    envelope = Envelope(
+        contractor=people.contractor,
+        subject=subject,
+        at=at,
+        message_id=message_id(f"{name}-{hashlib.sha256(people.practice.encode()).hexdigest()[:8]}", settings),
+        language=wording.language,
+    )
+    return boundaries_fixed(written("reminder", envelope, settings, letter=letter), name).as_bytes()
 
 
 def _said(reminder: Reminder, people: People, wording: Wording) -> tuple[str, str]:
@@ -84,7 +71,7 @@ def _said(reminder: Reminder, people: People, wording: Wording) -> tuple[str, st
         day = wording.day(due)
         subject = text("Coming – restore test before {day} – {practice}", day=day, practice=practice)
         headline = text("The next restore test of your backup is due on {day}.", day=day)
-    return safe_text(" ".join(subject.split()), _SUBJECT_LENGTH), headline
+    return subject_line(subject), headline
 
 
 def _lines(reminder: Reminder, people: People, wording: Wording) -> Iterator[str]:

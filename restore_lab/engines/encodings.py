@@ -17,6 +17,8 @@ _TWICE: Final = b"\xc3\x83\xc2"
 #: The first byte of an accented letter of Western Europe.
 _ONCE: Final = b"\xc3"
 _FEWEST: Final = 20
+#: So many line feeds, each behind a carriage return, stand in no archive that was copied as it was.
+_TELLING_LINE_FEEDS: Final = 8
 #: All of a dump's first bytes are looked at, then every so manieth chunk.
 _ALL_BYTES: Final = 32 * 1024 * 1024
 _EVERY: Final = 8
@@ -44,6 +46,12 @@ def ends_as_windows(head: bytes) -> bool:
     """Tell whether the lines of a plain dump end with CR LF, as its beginning shows."""
     lines = head.count(b"\n")
     return lines > 0 and head.count(b"\r\n") * 2 > lines
+
+
+def copied_as_text(head: bytes) -> bool:
+    """Tell whether an archive was copied in text mode, which ruins it: no line feed without its carriage return."""
+    feeds = head.count(b"\n")
+    return feeds >= _TELLING_LINE_FEEDS and feeds == head.count(b"\r\n")
 
 
 @dataclass(kw_only=True, slots=True)

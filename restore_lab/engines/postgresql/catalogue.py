@@ -1,7 +1,7 @@
 """Our fixed questions to PostgreSQL's own catalogue. Source: PostgreSQL manual, "System Catalogs".
 
 Each runs with `search_path=pg_catalog` and finds what the *dump* brought: neither system schemas nor members of
-extensions. Identifiers that a dump chose are quoted by the server (`format('%I')`), never here.
+extensions. In them, identifiers that a dump chose are quoted by the server (`format('%I')`).
 """
 
 # ruff: noqa: S608 - the pieces put together here are constants of this module
@@ -195,3 +195,8 @@ def integrity(*, heaps_too: bool) -> str:
         f" {_AMCHECK}, c.oid) {_HEAPS}\n\\gexec\n"
     )
     return indexes + (heaps if heaps_too else "")
+
+
+def quoted(identifier: str) -> str:
+    """Quote an identifier that the server did not. Source: PostgreSQL manual, "Identifiers and Key Words"."""
+    return '"' + identifier.replace('"', '""') + '"'

@@ -23,7 +23,7 @@ from restore_lab.engines.postgresql.cluster import (
     parsed,
     refusal,
 )
-from restore_lab.engines.postgresql.load import Loading, quoted
+from restore_lab.engines.postgresql.load import Loading
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import READING
 from restore_lab.engines.postgresql.wording import subject_of
@@ -113,7 +113,7 @@ class PostgresqlDatabase:
         for database in self.cluster.databases():
             for schema, name in self._rows(catalogue.NAMES_OF_TABLES, database, self.question_timeout_seconds):
                 if self._shown(database, schema, name) == table:
-                    emptied = f"{quoted(schema or '')}.{quoted(name or '')}"
+                    emptied = f"{catalogue.quoted(schema or '')}.{catalogue.quoted(name or '')}"
                     return self._spoilt(table, database, spoiling.emptying(emptied))
         raise EngineFailed("the table to be emptied is not there")
 

@@ -17,9 +17,10 @@ from typing import Final
 from restore_lab.counted import ProblemCount
 from restore_lab.engines import announced
 from restore_lab.engines.base import HEAD_BYTES, Dump, Load
+from restore_lab.engines.encodings import copied_as_text
 from restore_lab.engines.naming import Named
 from restore_lab.engines.outline import Outline
-from restore_lab.engines.postgresql.catalogue import MADE_BY_US, NAMES, READ_ONLY_DATABASES, SCHEMAS
+from restore_lab.engines.postgresql.catalogue import MADE_BY_US, NAMES, READ_ONLY_DATABASES, SCHEMAS, quoted
 from restore_lab.engines.postgresql.cluster import ADMIN, BOOTSTRAP, PSQL, TARGET, Cluster
 from restore_lab.engines.postgresql.heads import series_of
 from restore_lab.engines.postgresql.meaning import Meaning, may_follow_from_absence
@@ -38,8 +39,6 @@ _END_MARKS: Final = (b"-- PostgreSQL database dump complete", b"-- PostgreSQL da
 _LARGEST_EXIT_CODE: Final = 128
 #: Signals by which pg_restore itself gives up on an archive that a text editor went through.
 _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS})
-#: So many line feeds, each behind a carriage return, stand in no archive that was copied as it was.
-_TELLING_LINE_FEEDS: Final = 8
 _MOST_ABSENCES: Final = 10
 _ABSENCES: Final = {
     Meaning.EXTENSION_ABSENT: Code.EXTENSION_ABSENT,
@@ -119,8 +118,7 @@ class Loading:
     def _prepared(self, chunks: Iterator[bytes]) -> Iterable[bytes]:
         """Look at the beginning for the one encoding that is not to be converted, and for who must not load."""
         first = next(chunks, b"")
-        feeds = first.count(b"\n")
-        self._text_copied = feeds >= _TELLING_LINE_FEEDS and feeds == first.count(b"\r\n")
+        self._text_copied = copied_as_text(first)
         if _FIRST_IS_NO_SUPERUSER.search(first[:HEAD_BYTES]):
             self._loader = ADMIN
         if _NO_ENCODING in first[:HEAD_BYTES]:
@@ -250,11 +248,6 @@ def make_roles(cluster: Cluster, roles: Iterable[str]) -> None:
         f"CREATE ROLE {quoted(role)} NOLOGIN;\nCOMMENT ON ROLE {quoted(role)} IS '{MADE_BY_US}';\n" for role in roles
     )
     cluster.rows_anywhere(script)
-
-
-def quoted(identifier: str) -> str:
-    """Quote an identifier. Source: PostgreSQL manual, "Identifiers and Key Words"."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def figures(series: str) -> tuple[int, ...]:
