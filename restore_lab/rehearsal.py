@@ -174,7 +174,7 @@ class Rehearsal:
         if ground is None:
             raise StopRestore
         self.notes.enter(Stage.START, about=f"{ground.server.engine} {ground.server.series}")
-        size = point.size_bytes * (_USUAL_EXPANSION if peeled.layers else 1)
+        size = point.size_bytes * (_USUAL_EXPANSION if peeled.layers or dump.is_packed else 1)
         with self._lent(lending, ground, size) as machine:
             database = self._start(engine, machine, ground.server, dump)
             passed_bytes = self._load(database, dump, peeled, started=started)

@@ -301,6 +301,7 @@ class FakeEngine:
     names: tuple[str, ...] = ()
     load: Load = field(default_factory=lambda: Load(seconds=0.1, problems=(), findings=()))
     version: str = "3.1"
+    form: str = "plain"
     takes_pieces: int = 1_000_000
     sees_losses: bool = True
     started: list[FakeDatabase] = field(default_factory=list)
@@ -314,7 +315,7 @@ class FakeEngine:
         _raise(self.faults, "recognise")
         if not head.startswith(FAKE_HEAD):
             return None
-        return Dump(engine="fake", format="plain", vendor="fake", version="3.1", series="3", tool="fakedump 1")
+        return Dump(engine="fake", format=self.form, vendor="fake", version="3.1", series="3", tool="fakedump 1")
 
     def offered(self) -> tuple[Server, ...]:
         return (SERVER,)

@@ -37,6 +37,11 @@ class Dump:
     series: str
     tool: str
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the tool itself packed it, as pg_dump does its archives of format `custom`."""
+        return self.format == "custom"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:

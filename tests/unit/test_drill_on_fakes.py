@@ -320,6 +320,15 @@ def test_both_negative_controls_are_carried_out_and_kept(stand: Stand) -> None:
     assert [need.backup_bytes for need in stand.sandbox.needs][1] <= seen.read_bytes // 2
 
 
+@pytest.mark.parametrize(("form", "times"), [("plain", 1), ("custom", 8)])
+def test_a_machine_has_room_for_what_its_tool_packed(stand: Stand, form: str, times: int) -> None:
+    stand.engine.form = form
+
+    seen = judged(stand)
+
+    assert stand.sandbox.needs[0].backup_bytes == times * (seen.evidence.restores[0].read_bytes or 0) > 0
+
+
 def test_a_test_that_sees_no_loss_is_inconclusive(stand: Stand) -> None:
     stand.engine.sees_losses = False
 
