@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from restore_lab.evidence import Verdict
-from restore_lab.findings import Code, Severity
+from restore_lab.findings import Code, Severity, safe_text
 from restore_lab.report.finding_texts.form import Actor
 from restore_lab.report.glyphs import printable
 from restore_lab.report.said import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from restore_lab.evidence import Evidence, GradedFinding, People
@@ -24,6 +26,23 @@ NAME_LENGTH: Final = 70
 #: A reservation is to be lifted, a backup that failed tested anew within a month; a test without result within a week.
 RESERVATION_DELAY: Final = timedelta(days=30)
 REPEAT_DELAY: Final = timedelta(days=7)
+#: Why data did not come back; further findings may be no more than what follows from them.
+_CAUSES: Final = frozenset(
+    {
+        Code.ARCHIVE_DAMAGED,
+        Code.DUMP_CUT,
+        Code.LOAD_STOPPED,
+        Code.LOAD_ERRORS,
+        Code.TOOL_MESSAGES_IN_BACKUP,
+        Code.EXTENSION_ABSENT,
+        Code.COLLATION_ABSENT,
+        Code.MACHINE_DISK_FULL,
+        Code.MACHINE_OUT_OF_MEMORY,
+    }
+)
+#: Named after all else of the same weight: what a ruined backup has no part in, and what only follows from others.
+_LAST: Final = frozenset({Code.PLACE_NOT_TESTED, Code.SQL_QUESTION_REFUSED, Code.CHECK_BROKEN})
+_OF_A_TABLE: Final = frozenset({Code.TABLE_MISSING, Code.TABLE_EMPTY})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,11 +62,36 @@ class Point:
 
 
 def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
-    """Give every finding that weighs on the verdict, worst first, each with its action; what reads the same, once."""
+    """Give every finding that weighs on the verdict, worst first, each with its action; what reads the same, once.
+
+    Where a ruined or refused backup is one of them, why comes first and what follows from it after.
+    """
     weights = {Severity.FAILED: 0, Severity.INCONCLUSIVE: 1, Severity.RESERVATION: 2}
     graded = [item for item in evidence.findings if item.severity in weights]
-    graded.sort(key=lambda item: (weights[item.severity], item.finding.code is Code.PLACE_NOT_TESTED))
-    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in graded))
+    codes = [item.finding.code for item in graded]
+    is_ruined = any(item.finding.code in _CAUSES and item.severity is not Severity.RESERVATION for item in graded)
+    graded.sort(
+        key=lambda item: (
+            is_ruined and item.finding.code not in _CAUSES,
+            weights[item.severity],
+            item.finding.code in _LAST,
+            codes.index(item.finding.code),
+        )
+    )
+    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in _one_for_all_tables(graded)))
+
+
+def _one_for_all_tables(graded: list[GradedFinding]) -> Iterator[GradedFinding]:
+    """Give one finding where several say the same of one table each, with their names side by side."""
+    for (code, _), group in groupby(graded, key=lambda item: (item.finding.code, item.severity)):
+        items = list(group)
+        if code in _OF_A_TABLE and len(items) > 1:
+            tables = list(dict.fromkeys(str(dict(item.finding.params).get("table", "?")) for item in items))
+            beyond = ("…",) if len(tables) > SHOWN else ()
+            named = safe_text(", ".join((*tables[:SHOWN], *beyond)), NAME_LENGTH)
+            yield replace(items[0], finding=replace(items[0].finding, params=(("table", named),)))
+        else:
+            yield from items
 
 
 def _point(graded: GradedFinding, evidence: Evidence, wording: Wording) -> Point:

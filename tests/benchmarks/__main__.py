@@ -108,7 +108,8 @@ def _empty_drill() -> None:
         seconds = [_timed(argv) for _ in range(5)]
     print(
         f"smallest drill to signed report, PostgreSQL in a container, {first['verdict']}: "
-        f"median {statistics.median(seconds):.2f} s of 5, negative controls of {controls:.2f} s included (aim 6 s without)"
+        f"median {statistics.median(seconds):.2f} s of 5, its negative controls of {controls:.2f} s included "
+        "(aim 6 s without)"
     )
 
 

@@ -15,7 +15,7 @@ ANSWER_TEXTS: Final = {
         action=msgid("have the live data checked by the software's publisher, and make a new backup"),
     ),
     Code.NO_TABLES: FindingText(
-        plain=msgid("Nothing came back: the backup holds no data."),
+        plain=msgid("Nothing came back from this backup."),
         exact=msgid("No table after the load"),
         action=msgid("find out what the backup really copies, and make a new one"),
     ),
@@ -25,7 +25,7 @@ ANSWER_TEXTS: Final = {
         action=msgid("find out why the backup copies no record, and make a new one"),
     ),
     Code.TABLE_MISSING: FindingText(
-        plain=msgid("A part of the records is missing from the backup ({table})."),
+        plain=msgid("A part of the records did not come back ({table})."),
         exact=msgid("Table {table}: expected, absent"),
         action=msgid("have this part added to the backup, and make a new one"),
     ),
@@ -49,12 +49,12 @@ ANSWER_TEXTS: Final = {
         action=msgid("find out whether these entries were removed on purpose"),
     ),
     Code.OBJECTS_BELOW_MINIMUM: FindingText(
-        plain=msgid("Parts of the software's own mechanism are missing from the backup."),
+        plain=msgid("Parts of the software's own mechanism did not come back ({kind})."),
         exact=msgid("Objects of kind {kind}: {count}, minimum {minimum}"),
         action=msgid("have these parts added to the backup"),
     ),
     Code.OBJECTS_BELOW_PREVIOUS: FindingText(
-        plain=msgid("The software's own mechanism has fewer parts than at the last test."),
+        plain=msgid("The software's own mechanism has fewer parts than at the last test ({kind})."),
         exact=msgid("Objects of kind {kind}: {count}, previous drill {previous}"),
         action=msgid("find out whether an update of the software explains it"),
     ),

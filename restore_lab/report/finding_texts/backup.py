@@ -151,9 +151,9 @@ BACKUP_TEXTS: Final = {
         action=msgid("repair the test machine and run the test again"),
     ),
     Code.LOAD_ERRORS: FindingText(
-        plain=msgid("Part of the data was refused when it was put back."),
+        plain=msgid("Part of the backup was refused when it was put back."),
         exact=msgid("Load errors: {count}; first: {code}, {subject}"),
-        action=msgid("find out which data are missing, and correct the backup"),
+        action=msgid("find out what was refused, and correct the backup"),
     ),
     Code.LOAD_ERRORS_HARMLESS: FindingText(
         plain=msgid("Some messages appeared when the data were put back; none concerns the data."),
