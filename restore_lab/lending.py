@@ -67,6 +67,7 @@ class Lending:
             backup_bytes=backup_bytes,
             memory_bytes=self.restore.memory_mb * 1024**2,
             expires_at=datetime.now(UTC) + _MACHINE_LIFE,
+            timezone=self.lab.settings.practice.timezone,
         )
         machine = None
         try:

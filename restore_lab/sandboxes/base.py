@@ -33,7 +33,10 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """What a restore asks of a machine; sizes in bytes, `expires_at` is when a sweep may take it for dead."""
+    """What a restore asks of a machine; sizes in bytes, `expires_at` is when a sweep may take it for dead.
+
+    Its servers live in `timezone`, as those of the practice do (IANA time zone database).
+    """
 
     lab_id: str
     drill_id: str
@@ -42,6 +45,7 @@ class Need:
     backup_bytes: int
     memory_bytes: int
     expires_at: datetime
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -71,6 +71,7 @@ class Place:
             backup_bytes=20_000_000,
             memory_bytes=1024**3,
             expires_at=datetime.now(UTC) + timedelta(hours=1),
+            timezone="Europe/Paris",
         )
         with self.sandbox.machine(need) as machine:
             yield machine
@@ -682,3 +683,19 @@ def test_a_script_with_a_fault_makes_no_backup() -> None:
     with LOCAL.machine() as machine, pytest.raises(EngineFailed, match="1064"):
         make_backup(machine, LOCAL.server, [b"SELEC 1;"], made.extend)
     assert not made
+
+
+def test_a_timestamp_reads_as_on_the_clock_of_the_practice(place: Place) -> None:
+    """Written in UTC by the tool or, by old ones, without a zone: then also in the hour that a summer skips."""
+    table = "CREATE TABLE visit (id int, at timestamp NULL, made datetime) ENGINE=InnoDB;\n"
+    in_utc = "SET TIME_ZONE='+00:00';\nINSERT INTO visit VALUES (1, '2026-07-01 16:42:00', '2026-07-01 18:42:00');\n"
+    without = "SET TIME_ZONE=DEFAULT;\nINSERT INTO visit VALUES (2, '2026-03-29 02:30:00', '2026-03-29 02:30:00');\n"
+
+    with place.restored((table + in_utc + without).encode()) as (database, load, _):
+        read = database.query("SELECT at, made FROM visit ORDER BY id")
+
+    assert [one.code for one in load.findings] == []
+    assert [tuple(row) for row in read] == [
+        ("2026-07-01 18:42:00", "2026-07-01 18:42:00"),
+        ("2026-03-29 04:30:00", "2026-03-29 02:30:00"),
+    ]

@@ -137,13 +137,16 @@ class MariadbDatabase:
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`; binary columns come back as `0x` and hexadecimal digits.
 
-        Source: https://mariadb.com/kb/en/mariadb-command-line-client/ (`--xml`, `--binary-as-hex`).
+        A TIMESTAMP reads as on the practice's clock, which is the machine's (`SYSTEM`), like every other date.
+        Sources: https://mariadb.com/kb/en/mariadb-command-line-client/ (`--xml`, `--binary-as-hex`),
+        https://mariadb.com/kb/en/time-zones/.
         """
         if self._questioned is None:
             self._questioned = catalogue.questioned(self._tables(), DEFAULT_DATABASE)
         options = ("--xml", "--binary-as-hex", "--quick", f"--database={self._questioned}")
         limits = (
             "SET SESSION TRANSACTION READ ONLY;",
+            "SET SESSION time_zone = 'SYSTEM';",
             f"SET SESSION max_statement_time = {timeout_seconds:.3f}, sql_select_limit = {MOST_ROWS + 1};\n",
         )
         done = self.server.machine.run(

@@ -55,6 +55,7 @@ class Plan:
     nano_cpus: int
     created_at: datetime
     seconds: int
+    timezone: str
 
     @property
     def volume(self) -> str:
@@ -73,6 +74,7 @@ class Plan:
             "image": self.image,
             "command": self._command(),
             "entrypoint": [],
+            "environment": {"TZ": self.timezone},
             "labels": dict(self.labels),
             "hostname": "machine",
             "user": f"{USER_ID}:{USER_ID}",
@@ -141,6 +143,7 @@ def plan(  # noqa: PLR0913 - five readings a decision needs, all by name
         nano_cpus=nano_cpus,
         created_at=now,
         seconds=max(1, math.ceil((need.expires_at - now).total_seconds())),
+        timezone=need.timezone,
     )
 
 

@@ -45,6 +45,7 @@ class LocalMachine:
     seal: Seal
     label: str
     path: str
+    timezone: str = "UTC"
     _conditions: Conditions | None = None
     _watch: Watch | None = None
     _created_at: datetime | None = None
@@ -67,7 +68,8 @@ class LocalMachine:
             memory_bytes=need.memory_bytes,
             file_bytes=max(4 * need.backup_bytes, DISK_MARGIN_BYTES) * 4,
         )
-        return cls(seal=seal, label=f"{need.drill_id}/{need.restore_id}", path=search_path(need.server))
+        label = f"{need.drill_id}/{need.restore_id}"
+        return cls(seal=seal, label=label, path=search_path(need.server), timezone=need.timezone)
 
     @property
     def handle(self) -> Handle:
@@ -175,7 +177,8 @@ class LocalMachine:
                 raise MachineOutOfMemory(f"the machine used more than {self.seal.memory_bytes} bytes of memory")
 
     def _environment(self, extra: dict[str, str] | None) -> dict[str, str]:
-        return {"PATH": self.path, "HOME": self.scratch, "LANG": "C.UTF-8", "TMPDIR": "/tmp", **(extra or {})}  # noqa: S108
+        usual = {"PATH": self.path, "HOME": self.scratch, "LANG": "C.UTF-8", "TMPDIR": "/tmp", "TZ": self.timezone}  # noqa: S108
+        return {**usual, **(extra or {})}
 
     def _looked_at(self) -> Conditions:
         marker = str(self.seal.folder / "label.json")
