@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -27,7 +27,7 @@ from restore_lab.evidence import ControlRecord, DumpRecord, RecoveryPointRecord,
 from restore_lab.findings import Code
 from restore_lab.holding import Holding
 from restore_lab.lab import Lab, Place
-from restore_lab.lending import Ground, Lending
+from restore_lab.lending import Lending
 from restore_lab.notebook import Notebook
 from restore_lab.questioning import ask_all
 from restore_lab.sandboxes.base import Machine, Server
@@ -69,6 +69,7 @@ class Rehearsal:
     holding: Holding | None = None
     crossing: Crossing | None = None
     own_series: bool = True
+    _kept: Machine | None = None
 
     def run(self) -> None:
         """Restore and question; never raises, whatever breaks becomes a finding."""
@@ -78,6 +79,9 @@ class Rehearsal:
             self.notes.note(Code.INTERRUPTED, stage=self.notes.stage.value)
         except Exception as error:  # noqa: BLE001 - a bug of ours must leave evidence like anything else
             self._note(error)
+        finally:
+            if self.holding is not None and self._kept is not None:
+                self._hold(self._kept, until=self.holding.begin())
 
     def _note(self, error: Exception) -> None:
         """Note what an error means; `StopRestore` has said it already."""
@@ -175,7 +179,7 @@ class Rehearsal:
             raise StopRestore
         self.notes.enter(Stage.START, about=f"{ground.server.engine} {ground.server.series}")
         size = point.size_bytes * (_USUAL_EXPANSION if peeled.layers or dump.is_packed else 1)
-        with self._lent(lending, ground, size) as machine:
+        with self._lent(lending.machine(ground, backup_bytes=size), ground.server) as machine:
             database = self._start(engine, machine, ground.server, dump)
             passed_bytes = self._load(database, dump, peeled, started=started)
             restored = Restored(
@@ -196,21 +200,17 @@ class Rehearsal:
                 self.notes.enter(Stage.DESTROY)
         return Cut(lending=lending, ground=ground, dump=dump, restored=restored, passed_bytes=passed_bytes)
 
-    @contextmanager
-    def _lent(self, lending: Lending, ground: Ground, size: int) -> Iterator[Machine]:
-        """Lend a machine for this block, or keep it beyond."""
-        lent = lending.machine(ground, backup_bytes=size)
+    def _lent(self, lent: AbstractContextManager[Machine], server: Server) -> AbstractContextManager[Machine]:
+        """Give a machine for a block, or keep it beyond."""
         if self.holding is None:
-            with lent as machine:
-                yield machine
-            return
-        machine = self.holding.keep(lent, ground.server)
-        try:
-            yield machine
-        finally:
-            until = self.holding.begin()
-            self.notes.keep(held_until=until, removals=machine.removals())
-            self.notes.note(Code.COPY_HELD, until=until.isoformat(timespec="seconds"))
+            return lent
+        self._kept = self.holding.keep(lent, server)
+        return nullcontext(self._kept)
+
+    def _hold(self, machine: Machine, *, until: datetime) -> None:
+        """Leave the copy there: nothing is left to be done with it here."""
+        self.notes.keep(held_until=until, removals=(*self.notes.record.removals, *machine.removals()))
+        self.notes.note(Code.COPY_HELD, until=until.isoformat(timespec="seconds"))
 
     def _control(self, name: str, carry_out: Callable[[], ControlRecord | None]) -> None:
         """Carry a negative control out; one that stays silent, or breaks, is a finding."""

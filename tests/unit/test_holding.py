@@ -42,6 +42,7 @@ def test_the_drill_is_closed_while_the_copy_stays(stand: Stand) -> None:
     assert [one.name for one in restore.controls] == ["cut"]
     assert {one.gone for one in restore.removals} == {True, False}
     assert Code.COPY_HELD in {one.finding.code for one in outcome.evidence.findings}
+    assert restore.held_until - HOUR >= restore.timeline[-1].at  # that control took none of the time
     assert not register_of(stand).verify().unanswered
 
 
