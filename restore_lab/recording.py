@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from restore_lab.durable import replace_durably
@@ -19,18 +19,22 @@ from restore_lab.register import EntryType, Register
 from restore_lab.signature import dsse
 from restore_lab.signature.keys import SigningKey
 
+if TYPE_CHECKING:
+    from restore_lab.signature.pades import SignedPdf
+
 REPORT_NAME = "report.pdf"
 EVIDENCE_NAME = "evidence.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """What stays of a drill: its folder, the new head, and why there is no report, if there is none."""
+    """What stays of a drill: its folder, the new head, and why there is no report, or no time stamp in it."""
 
     folder: Path
     head: str
     report: Path | None
     report_fault: str
+    stamp_fault: str = ""
 
 
 def seal_and_close(lab: Lab, register: Register, key: SigningKey, evidence: Evidence) -> Recorded:
@@ -53,20 +57,23 @@ def seal_and_close(lab: Lab, register: Register, key: SigningKey, evidence: Evid
         "dsse_sha256": hashlib.sha256(envelope).hexdigest(),
     }
     _write(folder / ENVELOPE_NAME, envelope)
+    fault = stamp_fault = ""
     try:
-        pdf = signed_report(lab, key, evidence, evidence_json=evidence_json, envelope=envelope)
-        _write(folder / REPORT_NAME, pdf)
-        fields |= {"pdf_sha256": hashlib.sha256(pdf).hexdigest(), "pdf_bytes": len(pdf)}
-        fault = ""
+        signed = signed_report(lab, key, evidence, evidence_json=evidence_json, envelope=envelope)
+        _write(folder / REPORT_NAME, signed.data)
+        fields |= {"pdf_sha256": hashlib.sha256(signed.data).hexdigest(), "pdf_bytes": len(signed.data)}
+        if stamp_fault := signed.authority_fault:
+            fields |= {"stamp_missing": stamp_fault}
     except Exception as error:  # noqa: BLE001 - whatever broke, the entry is written without the report
         fault = f"{type(error).__name__}: {error}" if isinstance(error, RestoreLabError) else type(error).__name__
         fields |= {"pdf_missing": fault}
     head = register.append(EntryType.CLOSED, fields, key=key, at=datetime.now(UTC))
-    return Recorded(folder=folder, head=head, report=None if fault else folder / REPORT_NAME, report_fault=fault)
+    report = None if fault else folder / REPORT_NAME
+    return Recorded(folder=folder, head=head, report=report, report_fault=fault, stamp_fault=stamp_fault)
 
 
-def signed_report(lab: Lab, key: SigningKey, evidence: Evidence, *, evidence_json: bytes, envelope: bytes) -> bytes:
-    """Render and sign the report.
+def signed_report(lab: Lab, key: SigningKey, evidence: Evidence, *, evidence_json: bytes, envelope: bytes) -> SignedPdf:
+    """Render and sign the report; where the authority gave no time stamp, its page says so.
 
     Raises:
         RestoreLabError: it could not be laid out or signed; a time-stamp authority that is down is no such reason.
@@ -84,8 +91,15 @@ def signed_report(lab: Lab, key: SigningKey, evidence: Evidence, *, evidence_jso
         authority=urlsplit(authority).hostname if authority else None,
     )
     attachments: Mapping[str, bytes] = {EVIDENCE_NAME: evidence_json, ENVELOPE_NAME: envelope}
-    unsigned = render_pdf(evidence, language=settings.report.language, attachments=attachments, seal=seal)
-    return sign_pdf(unsigned, key, reason=evidence.scenario_title, now=datetime.now(UTC), authority=authority).data
+
+    def signed(seal: Seal, authority: str | None) -> SignedPdf:
+        page = render_pdf(evidence, language=settings.report.language, attachments=attachments, seal=seal)
+        return sign_pdf(page, key, reason=evidence.scenario_title, now=datetime.now(UTC), authority=authority)
+
+    stamped = signed(seal, authority)
+    if stamped.authority_fault:  # that page names who stamped it
+        return replace(signed(replace(seal, is_stamped=False), None), authority_fault=stamped.authority_fault)
+    return stamped
 
 
 def _subjects(evidence: Evidence) -> dict[str, str]:

@@ -135,6 +135,8 @@ def _say_where(outcome: Outcome) -> None:
     recorded = outcome.recorded
     if recorded.report is not None:
         click.echo(f"{'report':<13} {recorded.report}")
+        if recorded.stamp_fault:
+            click.echo(f"{'':<13} without a time stamp: {recorded.stamp_fault}")
     else:
         click.echo(f"{'report':<13} none: {recorded.report_fault}")
         click.echo(f"{'':<13} restore-lab report {outcome.evidence.drill_id} tries again")

@@ -194,6 +194,8 @@ def report(folder: str, drill_id: str, target: Path | None) -> None:
     first = home / REPORT_NAME
     again = target or (home / f"report-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pdf" if first.exists() else first)
     key = open_key(lab)
-    pdf = signed_report(lab, key, from_json(evidence_json), evidence_json=evidence_json, envelope=envelope)
-    again.write_bytes(pdf)
+    signed = signed_report(lab, key, from_json(evidence_json), evidence_json=evidence_json, envelope=envelope)
+    again.write_bytes(signed.data)
+    if signed.authority_fault:
+        click.echo(f"no time stamp: {signed.authority_fault}", err=True)
     click.echo(str(again))

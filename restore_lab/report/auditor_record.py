@@ -23,13 +23,14 @@ class Seal:
     """Who is about to sign.
 
     `key_id` is the SHA-256 (hex) of the key's DER SubjectPublicKeyInfo; `authority` is the host name of the
-    time-stamping authority that will be asked, or None.
+    time-stamping authority that is asked, or None; one that gave no token leaves the report not stamped.
     """
 
     key_id: str
     holder: str
     self_signed: bool
     authority: str | None
+    is_stamped: bool = True
 
 
 def record_sections(evidence: Evidence, seal: Seal, wording: Wording) -> tuple[Section, ...]:
@@ -100,11 +101,15 @@ def _seal(seal: Seal, wording: Wording) -> Section:
         if seal.self_signed
         else text("Sealed electronically with a key whose holder is named by a certification authority.")
     )
-    time = (
-        text("Time stamped by {authority}.", authority=seal.authority)
-        if seal.authority
-        else text("The time is that of the contractor's machine, not of a third party.")
-    )
+    if seal.authority and seal.is_stamped:
+        time = text("Time stamped by {authority}.", authority=seal.authority)
+    elif seal.authority:
+        time = text(
+            "The time is that of the contractor's machine: {authority} was asked for a time stamp and gave none.",
+            authority=seal.authority,
+        )
+    else:
+        time = text("The time is that of the contractor's machine, not of a third party.")
     lines = (
         sealed,
         cell(text("Holder: {holder}", holder=seal.holder)),

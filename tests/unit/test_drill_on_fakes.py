@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,11 +29,12 @@ from restore_lab.errors import (
     UsageError,
 )
 from restore_lab.events import Entered, Event
-from restore_lab.evidence import Isolation, Verdict, from_json
+from restore_lab.evidence import Evidence, Isolation, Verdict, from_json
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.history import ENVELOPE_NAME, drill_folder, identity, previous_counts
 from restore_lab.lab import Report
 from restore_lab.register import EntryType, Register
+from restore_lab.report.pdf import Seal, render_pdf
 from restore_lab.signature import dsse
 
 
@@ -541,6 +544,29 @@ def test_a_report_that_cannot_be_rendered_leaves_the_entry_and_exits_70(stand: S
         True,
     )
     assert register_of(stand).verify().faults == ()
+
+
+def test_a_time_stamp_that_was_not_given_is_said_on_the_page_and_in_the_register(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[bool] = []
+
+    def seen(evidence: Evidence, *, language: str, attachments: Mapping[str, bytes], seal: Seal) -> bytes:
+        pages.append(seal.is_stamped)
+        return render_pdf(evidence, language=language, attachments=attachments, seal=seal)
+
+    monkeypatch.setattr("restore_lab.report.pdf.render_pdf", seen)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/tsa"
+        signature = replace(stand.lab.settings.signature, authority=nobody)
+        lab = replace(stand.lab, settings=replace(stand.lab.settings, signature=signature))
+        outcome = drills.run(lab, stand.scenario, asked_for="latest", listen=lambda _event: None)
+
+    closed = register_of(stand).verify().entries[-1]
+    assert (outcome.exit_code, bool(outcome.recorded.stamp_fault)) == (ExitCode.PASSED, True)
+    assert closed.fields["stamp_missing"] == outcome.recorded.stamp_fault
+    assert (pages, outcome.recorded.report is not None) == ([True, False], True)
 
 
 def test_a_broken_register_does_not_stop_a_drill_which_exits_5_on_a_new_segment(stand: Stand) -> None:

@@ -205,8 +205,14 @@ def test_a_copy_not_shown_gone_is_said_so(passed: Evidence, read: Reader) -> Non
 def test_an_authority_and_a_certified_holder_are_named(passed: Evidence, read: Reader, seal: Seal) -> None:
     certified = replace(seal, self_signed=False, authority="tsa.example.org")
     whole = " ".join(read(passed, using=certified))
-    assert "tsa.example.org" in whole
+    assert "Horodaté par tsa.example.org" in whole
     assert "non certifiée par un tiers" not in whole
+
+
+def test_an_authority_that_gave_no_stamp_is_named_as_such(passed: Evidence, read: Reader, seal: Seal) -> None:
+    whole = " ".join(read(passed, using=replace(seal, authority="tsa.example.org", is_stamped=False)))
+    assert "tsa.example.org, sollicité pour un horodatage, n’en a pas donné" in whole
+    assert "Horodaté par" not in whole
 
 
 def test_english_by_the_same_template(drill: Evidence, read: Reader) -> None:
