@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from restore_lab.counted import ObjectCount, TableCount
@@ -53,13 +53,13 @@ FETCH FORWARD {most} FROM restore_lab_answer;
 
 @dataclass(kw_only=True, slots=True)
 class PostgresqlDatabase:
-    """A live cluster; `_fullest` is the database that is questioned."""
+    """A live cluster; `_filled` are the databases the dump left something in, first the one that is questioned."""
 
     cluster: Cluster
     server_version: str
     load_timeout_seconds: float
     question_timeout_seconds: float
-    _fullest: str | None = field(default=None)
+    _filled: tuple[str, ...] = ()
     _has_reader: bool = False
 
     def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
@@ -80,15 +80,15 @@ class PostgresqlDatabase:
 
     def inventory(self) -> Inventory:
         """See `Database.inventory`; tables of further databases are qualified by database and schema."""
-        main, limit = self._database(), self.question_timeout_seconds
+        limit = self.question_timeout_seconds
         tables: list[TableCount] = []
         objects: dict[str, int] = {}
-        for database in self.cluster.databases():
+        for database in self._databases():
             for schema, table, count in self._rows(catalogue.ROWS_OF_TABLES, database, limit):
                 tables.append(TableCount(name=self._shown(database, schema, table), rows=int(count or 0)))
             for kind, number in self._rows(catalogue.OBJECTS, database, limit):
                 objects[str(kind)] = objects.get(str(kind), 0) + int(number or 0)
-        for kind, number in self._rows(catalogue.ROLES, main, limit):
+        for kind, number in self._rows(catalogue.ROLES, self._database(), limit):
             objects[str(kind)] = int(number or 0)
         counted = tuple(ObjectCount(kind=kind, count=number) for kind, number in objects.items())
         return Inventory(tables=tuple(tables), objects=counted)
@@ -98,7 +98,7 @@ class PostgresqlDatabase:
         heaps_too = int(self.cluster.series) >= _READS_ALL_SINCE
         limit = self.question_timeout_seconds
         asked, problems = 0, list[Problem]()
-        for database in self.cluster.databases():
+        for database in self._databases():
             prepared = catalogue.AMCHECK_COMES + catalogue.checked(heaps_too=heaps_too)
             ((count,),) = self._rows(prepared, database, limit)
             asked += int(count or 0)
@@ -110,7 +110,7 @@ class PostgresqlDatabase:
         """See `Database.spoil`; what refers to the table is emptied with it."""
         if not table:
             return Spoilt()
-        for database in self.cluster.databases():
+        for database in self._databases():
             for schema, name in self._rows(catalogue.NAMES_OF_TABLES, database, self.question_timeout_seconds):
                 if self._shown(database, schema, name) == table:
                     emptied = f"{catalogue.quoted(schema or '')}.{catalogue.quoted(name or '')}"
@@ -129,11 +129,11 @@ class PostgresqlDatabase:
 
     def references(self) -> References:
         """See `Database.references`."""
-        return referring.references(self.cluster, self._database(), limit_seconds=self.question_timeout_seconds)
+        return referring.references(self.cluster, self._databases(), limit_seconds=self.question_timeout_seconds)
 
     def views(self, *, timeout_seconds: float = 20.0) -> Views:
         """See `Database.views`."""
-        return referring.views(self.cluster, self._database(), self._reader, each_seconds=timeout_seconds)
+        return referring.views(self.cluster, self._databases(), self._reader, each_seconds=timeout_seconds)
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`.
@@ -176,14 +176,20 @@ class PostgresqlDatabase:
 
     def _database(self) -> str:
         """Name the database with the most tables; the target when none has more."""
-        if self._fullest is None:
-            counts = {TARGET: 0}
+        return self._databases()[0]
+
+    def _databases(self) -> tuple[str, ...]:
+        """Name every database that holds anything, the fullest first; those a server is made with are often empty."""
+        if not self._filled:
+            tables, objects = {TARGET: 0}, {TARGET: 0}
             for database in self.cluster.databases():
-                ((count,),) = self.cluster.rows(catalogue.COUNT_OF_TABLES, database=database)
-                counts[database] = int(count or 0)
-            fullest = max(counts.values(), default=0)
-            self._fullest = next(name for name, count in counts.items() if count == fullest)
-        return self._fullest
+                (count,), *kinds = self.cluster.rows(catalogue.COUNT_OF_TABLES + catalogue.OBJECTS, database=database)
+                tables[database] = int(count or 0)
+                objects[database] = sum(int(number or 0) for _, number in kinds)
+            fullest = max(tables, key=lambda database: tables[database])
+            further = (name for name, number in objects.items() if number and name != fullest)
+            self._filled = (fullest, *further)
+        return self._filled
 
     def _let_reader_in(self) -> None:
         if not self._has_reader:

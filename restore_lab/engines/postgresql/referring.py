@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,13 +25,13 @@ _CATALOGUE_SECONDS: Final = 600.0
 _WOULD_WRITE: Final = "25006"
 
 
-def references(cluster: Cluster, main: str, *, limit_seconds: float) -> References:
-    """Answer `Database.references`; `main` is the database whose name need not be said.
+def references(cluster: Cluster, databases: Sequence[str], *, limit_seconds: float) -> References:
+    """Answer `Database.references`; the first of the `databases` is the one whose name need not be said.
 
     Counters are sequences that a column owns or takes its default from. Raises as `Database.references`.
     """
     keys, behind, unanswered = list[KeyCount](), list[str](), list[Problem]()
-    for database in cluster.databases():
+    for database in databases:
         session = Session(
             user=ADMIN,
             database=database,
@@ -38,21 +39,21 @@ def references(cluster: Cluster, main: str, *, limit_seconds: float) -> Referenc
             each_seconds=_KEY_SECONDS,
             all_seconds=limit_seconds,
         )
-        asked = _statements(cluster, questions.ORPHANS, database, main)
+        asked = _statements(cluster, questions.ORPHANS, database, databases[0])
         counted = ask_each(cluster, asked, session)
         keys += [KeyCount(key=asked[at].about, orphans=int(value)) for at, value in counted.values.items()]
-        asked = _statements(cluster, questions.COUNTERS, database, main)
+        asked = _statements(cluster, questions.COUNTERS, database, databases[0])
         compared = ask_each(cluster, asked, session)
         behind += [asked[at].about for at, value in compared.values.items() if value == "t"]
         unanswered += (*_silent(counted), *_silent(compared))
     return References(keys=tuple(keys), behind=tuple(dict.fromkeys(behind)), unanswered=tuple(unanswered))
 
 
-def views(cluster: Cluster, main: str, reader: str, *, each_seconds: float) -> Views:
+def views(cluster: Cluster, databases: Sequence[str], reader: str, *, each_seconds: float) -> Views:
     """Answer `Database.views`; `reader` is the script that makes the role. Raises as `Database.views`."""
     asked, problems, unanswered = 0, list[Problem](), list[Problem]()
-    for database in cluster.databases():
-        found = _statements(cluster, questions.VIEWS, database, main)
+    for database in databases:
+        found = _statements(cluster, questions.VIEWS, database, databases[0])
         if not found:
             continue
         cluster.rows(reader + questions.LET_READER_CALL, database=database)
