@@ -191,7 +191,7 @@ CONTROLS: Final[Mapping[str, str]] = {
     "cut": msgid("backup cut in half, its end forged, restored on a second machine"),
     "spoilt": msgid("largest table emptied, an index and a routine dropped"),
 }
-SOURCES: Final[Mapping[str, str]] = {"directory": msgid("folder")}
+SOURCES: Final[Mapping[str, str]] = {"directory": msgid("folder"), "folder": msgid("mirrored folder")}
 #: Which backup was asked for, when it was not named.
 ASKED_FOR: Final[Mapping[str, str]] = {"oldest": msgid("the oldest"), "random": msgid("one drawn at random")}
 #: What an answer was to be.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import BinaryIO, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ from restore_lab.findings import Code, Finding, finding
 NEVER_FINISHED_AFTER = timedelta(hours=24)
 
 
+#: What a file system may claim and a date cannot hold is brought to these (1902 and 9998).
+_FIRST_TIME, _LAST_TIME = -2_145_916_800.0, 253_370_764_800.0
 #: What may be asked for without naming a point.
 ANY_POINT = frozenset({"latest", "oldest", "random"})
 
@@ -93,6 +96,11 @@ class Source(Protocol):
     def unchanged(self, point: RecoveryPoint) -> bool:
         """Tell whether the point is still what `candidates` saw; asked after its bytes were read."""
         ...
+
+
+def last_change(status: os.stat_result) -> datetime:
+    """When a file was last written to, as its file system says."""
+    return datetime.fromtimestamp(max(_FIRST_TIME, min(status.st_mtime, _LAST_TIME)), UTC)
 
 
 def choose(candidates: tuple[Candidate, ...], *, asked_for: str, now: datetime) -> Choice:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from restore_lab.errors import SourceNotPluggedIn, SourceUnreachable
 from restore_lab.findings import Code
 from restore_lab.settings import STRICT, LabPath
-from restore_lab.sources.base import Candidate, RecoveryPoint, Standing
+from restore_lab.sources.base import Candidate, RecoveryPoint, Standing, last_change
 from restore_lab.unpack import UnpackFault
 
 DatedBy = Literal["name", "name and mtime", "mtime"]
@@ -33,8 +33,6 @@ _REPOSITORIES = (frozenset({"config", "keys", "snapshots", "data"}), frozenset({
 #: A file written to more recently than this is watched for a moment before it is believed whole.
 _RECENT = timedelta(minutes=15)
 _PIECE_BYTES = 1024 * 1024
-#: What a file system may claim and a date cannot hold is brought to these (1902 and 9998).
-_FIRST_TIME, _LAST_TIME = -2_145_916_800.0, 253_370_764_800.0
 _FIELDS = {"Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
 
 
@@ -102,7 +100,7 @@ class Directory:
             status = (self.path / point.point_id).lstat()
         except OSError:
             return False
-        return (status.st_size, _changed_at(status)) == (point.size_bytes, point.changed_at)
+        return (status.st_size, last_change(status)) == (point.size_bytes, point.changed_at)
 
     def _files(self) -> list[tuple[str, os.stat_result]]:
         try:
@@ -157,7 +155,7 @@ def _in_pieces(folder: Path) -> bool:
 
 def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, DatedBy], *, now: datetime) -> Candidate:
     taken_at, dated_by = taken
-    changed_at = _changed_at(status)
+    changed_at = last_change(status)
     point = RecoveryPoint(
         point_id=name,
         taken_at=taken_at,
@@ -169,10 +167,6 @@ def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, DatedBy
         return Candidate(point=point, standing=Standing.UNFINISHED)
     recent = abs(now - changed_at) < _RECENT
     return Candidate(point=point, standing=Standing.GROWING if recent else Standing.ELIGIBLE)
-
-
-def _changed_at(status: os.stat_result) -> datetime:
-    return datetime.fromtimestamp(max(_FIRST_TIME, min(status.st_mtime, _LAST_TIME)), UTC)
 
 
 def _taken_at(
@@ -188,7 +182,7 @@ def _taken_at(
         return None
     parts = {field: int(value) for field, value in fits.groupdict().items()}
     if not {"m", "d"} <= parts.keys() or not {"Y", "y"} & parts.keys():
-        return _changed_at(status), "mtime"
+        return last_change(status), "mtime"
     year = parts.get("Y", 2000 + parts.get("y", 0))
     try:
         local = datetime(
@@ -196,9 +190,9 @@ def _taken_at(
         )
         if "H" in parts:
             return local.astimezone(UTC), "name"
-        return _within_day(local, _changed_at(status), zone)
+        return _within_day(local, last_change(status), zone)
     except (ValueError, OverflowError):
-        return _changed_at(status), "mtime"
+        return last_change(status), "mtime"
 
 
 def _within_day(day: datetime, changed_at: datetime, zone: ZoneInfo) -> tuple[datetime, DatedBy]:

@@ -14,13 +14,13 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, ClassVar, Protocol, Self
+from typing import BinaryIO, ClassVar, Protocol, Self, runtime_checkable
 
 from restore_lab.findings import Code
 from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
 from restore_lab.unpack.zipped import unzip
 
-__all__ = ["MOST_LAYERS", "PIECE_BYTES", "Measured", "Peeled", "UnpackFault", "peel"]
+__all__ = ["MOST_LAYERS", "PIECE_BYTES", "Measured", "Peeled", "SetOfFiles", "UnpackFault", "peel"]
 
 #: A dump inside more layers than this is not a backup anybody made.
 MOST_LAYERS = 5
@@ -29,6 +29,15 @@ _XZ_MEMORY_BYTES = 128 * 1024 * 1024
 _MOST_BESIDE_BYTES = 16 * 1024 * 1024
 _TAR_MAGIC_AT = 257
 _PG_DUMP_TAR_MEMBER = b"toc.dat\0"
+
+
+@runtime_checkable
+class SetOfFiles(Protocol):
+    """A stream that its source made of many files: what is hashed is their manifest, not how they were put together."""
+
+    def manifest_sha256(self) -> str:
+        """Give the sha256 (hex) of the lines `sha256  path`, as of sha256sum(1), in the order of the paths' bytes."""
+        ...
 
 
 @dataclass(slots=True)
@@ -52,7 +61,7 @@ class Measured:
         """Read to the end whatever nobody wanted, and give the sha256 (hex) of the whole."""
         for _ in self:
             pass
-        return self._digest.hexdigest()
+        return self.stream.manifest_sha256() if isinstance(self.stream, SetOfFiles) else self._digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -150,6 +151,30 @@ def test_what_is_wrong_with_the_documents_fails_the_drill_and_names_nothing(
     assert done.returncode == 1, done.stdout + done.stderr
     assert seen <= codes(lab)
     assert_no_leak(lab, done.stdout, done.stderr)
+
+
+def test_a_mirrored_folder_is_restored_as_an_archive_of_it_is(lab: Path) -> None:
+    mirror = lab / "mirror"
+    for name, content in documents_of(lab).items():
+        (mirror / name).parent.mkdir(parents=True, exist_ok=True)
+        (mirror / name).write_bytes(content)
+    settings = (lab / "lab.toml").read_text("utf-8")
+    place = '\n[place.backup]\nkind = "folder"\npath = "mirror"\n'
+    (lab / "lab.toml").write_text(settings.replace(_PLACE, place), "utf-8")
+
+    done = drill(lab)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    record = restored(lab)
+    assert sum(one.count for one in record.documents) == len(documents_of(lab))
+    manifest = sorted((name, hashlib.sha256(content).hexdigest()) for name, content in documents_of(lab).items())
+    lines = "".join(f"{digest}  {name}\n" for name, digest in manifest)
+    assert record.sha256 == hashlib.sha256(lines.encode()).hexdigest()
+    shutil.rmtree(mirror)
+    assert_no_leak(lab, done.stdout, done.stderr)
+
+    (mirror / "left").mkdir(parents=True)
+    assert (drill(lab).returncode, "SOURCE_NOT_PLUGGED_IN" in codes(lab)) == (3, True)
 
 
 def test_fewer_documents_than_at_the_last_drill_fail_it(lab: Path) -> None:
