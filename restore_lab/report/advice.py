@@ -11,10 +11,11 @@ from restore_lab.evidence import Verdict
 from restore_lab.findings import Code, Severity, safe_text
 from restore_lab.report.finding_texts.form import Actor
 from restore_lab.report.glyphs import printable
+from restore_lab.report.names import OBJECT_KINDS, named
 from restore_lab.report.said import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from restore_lab.evidence import Evidence, GradedFinding, People
@@ -41,8 +42,22 @@ _CAUSES: Final = frozenset(
     }
 )
 #: Named after all else of the same weight: what a ruined backup has no part in, and what only follows from others.
-_LAST: Final = frozenset({Code.PLACE_NOT_TESTED, Code.SQL_QUESTION_REFUSED, Code.CHECK_BROKEN})
-_OF_A_TABLE: Final = frozenset({Code.TABLE_MISSING, Code.TABLE_EMPTY})
+_LAST: Final = frozenset(
+    {
+        Code.PLACE_NOT_TESTED,
+        Code.SQL_QUESTION_REFUSED,
+        Code.CHECK_BROKEN,
+        Code.OBJECTS_BELOW_MINIMUM,
+        Code.OBJECTS_BELOW_PREVIOUS,
+    }
+)
+#: Of what one finding each speaks where several say the same.
+_NAMING: Final[Mapping[Code, str]] = {
+    Code.TABLE_MISSING: "table",
+    Code.TABLE_EMPTY: "table",
+    Code.OBJECTS_BELOW_MINIMUM: "kind",
+    Code.OBJECTS_BELOW_PREVIOUS: "kind",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,18 +93,20 @@ def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
             codes.index(item.finding.code),
         )
     )
-    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in _one_for_all_tables(graded)))
+    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in _one_for_all(graded, wording)))
 
 
-def _one_for_all_tables(graded: list[GradedFinding]) -> Iterator[GradedFinding]:
-    """Give one finding where several say the same of one table each, with their names side by side."""
+def _one_for_all(graded: list[GradedFinding], wording: Wording) -> Iterator[GradedFinding]:
+    """Give one finding where several say the same of one thing each, with the names side by side."""
     for (code, _), group in groupby(graded, key=lambda item: (item.finding.code, item.severity)):
         items = list(group)
-        if code in _OF_A_TABLE and len(items) > 1:
-            tables = list(dict.fromkeys(str(dict(item.finding.params).get("table", "?")) for item in items))
-            beyond = ("…",) if len(tables) > SHOWN else ()
-            named = safe_text(", ".join((*tables[:SHOWN], *beyond)), NAME_LENGTH)
-            yield replace(items[0], finding=replace(items[0].finding, params=(("table", named),)))
+        if code in _NAMING and len(items) > 1:
+            param = _NAMING[code]
+            things = list(dict.fromkeys(str(dict(item.finding.params).get(param, "?")) for item in items))
+            shown = [named(thing, wording, OBJECT_KINDS) if param == "kind" else thing for thing in things[:SHOWN]]
+            beyond = ("…",) if len(things) > SHOWN else ()
+            together = safe_text(", ".join((*shown, *beyond)), NAME_LENGTH)
+            yield replace(items[0], finding=replace(items[0].finding, params=((param, together),)))
         else:
             yield from items
 

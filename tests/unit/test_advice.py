@@ -87,3 +87,21 @@ def test_tables_of_which_the_same_is_said_share_a_point(
     assert len(said) == 2
     assert said[1] == "A part of the records came back empty (z)."
     assert named in said[0]
+
+
+def test_kinds_of_objects_share_a_point_in_words_behind_tables_that_did_not_come_back(passed: Evidence) -> None:
+    findings = tuple(
+        GradedFinding(finding=one, severity=FAILED)
+        for one in (
+            finding(Code.OBJECTS_BELOW_MINIMUM, kind="view", count=0, minimum=2),
+            finding(Code.OBJECTS_BELOW_MINIMUM, kind="trigger", count=0, minimum=2),
+            finding(Code.TABLE_MISSING, table="patient"),
+        )
+    )
+
+    said = points(replace(passed, findings=findings), wording_for("fr", "Europe/Paris"))
+
+    assert [point.seen for point in said] == [
+        "Une partie des dossiers n’est pas revenue (patient).",
+        "Des éléments du mécanisme du logiciel ne sont pas revenus (vues, déclencheurs).",
+    ]
