@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from restore_lab.cli.held import Duration, hold
-from restore_lab.errors import ExitCode
-from restore_lab.evidence import Verdict, to_json
+from restore_lab.errors import ExitCode, MachineFailed
+from restore_lab.evidence import Removal, Verdict, to_json
 from restore_lab.holding import LONGEST
 from restore_lab.lab import load_lab
 from restore_lab.scenario import Auto, load_scenario
@@ -109,7 +109,12 @@ def sweep(folder: str) -> int:
     lab = load_lab(Path(folder))
     key = open_key(lab)
     now = datetime.now(UTC)
-    removals = [one for sandbox in Auto().sandboxes() for one in sandbox.sweep(now=now, lab_id=lab.lab_id)]
+    removals, unseen = list[Removal](), list[str]()
+    for sandbox in Auto().sandboxes():
+        try:
+            removals += sandbox.sweep(now=now, lab_id=lab.lab_id)
+        except MachineFailed as error:
+            unseen.append(error.message)
     register = Register(folder=lab.reports, certificate=key.certificate)
     with undisturbed(), register.locked():
         closed = close_abandoned(register, register.verify(), key)
@@ -121,9 +126,11 @@ def sweep(folder: str) -> int:
         click.echo(f"{one.kind} {one.name}: {'gone' if one.gone else 'STILL THERE'}")
     for drill_id in closed:
         click.echo(f"{drill_id}: closed as INCONCLUSIVE, ABANDONED")
-    if not removals and not closed:
-        click.echo("nothing was left behind")
-    return ExitCode.PASSED if all(one.gone for one in removals) else ExitCode.NOT_GONE
+    for reason in unseen:
+        click.echo(f"not everything could be looked at: {reason}")
+    if not removals and not closed and not unseen:
+        click.echo("nothing was left behind that can be seen from here")
+    return ExitCode.PASSED if not unseen and all(one.gone for one in removals) else ExitCode.NOT_GONE
 
 
 def _as_plain(place: str, choice: Choice) -> dict[str, object]:

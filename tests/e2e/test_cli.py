@@ -340,7 +340,7 @@ def test_a_sweep_after_a_killed_drill_removes_what_it_left_and_closes_its_entry(
     assert "closed as INCONCLUSIVE, ABANDONED" in seen.out
     assert machines(slow) == set()
     assert json.loads(restore_lab("register", "verify", "--json", lab=slow).out)["open"] == []
-    assert restore_lab("sweep", lab=slow).out == "nothing was left behind\n"
+    assert restore_lab("sweep", lab=slow).out == "nothing was left behind that can be seen from here\n"
 
 
 def test_doctor_finds_nothing_wrong_with_the_sample_lab(lab: Path) -> None:
