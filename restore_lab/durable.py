@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
 def append_durably(path: Path, line: bytes) -> None:
-    """Append a line whole, or raise OSError; when this returns, the disk has it."""
+    """Append a line whole, or raise OSError and leave none of it; when this returns, the disk has it.
+
+    The caller is the only one that appends meanwhile.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        if os.write(descriptor, line) != len(line):
-            raise OSError("short write")
-        os.fsync(descriptor)
+        with ExitStack() as on_failure:
+            on_failure.callback(os.ftruncate, descriptor, os.fstat(descriptor).st_size)
+            _write_whole(descriptor, line)
+            os.fsync(descriptor)
+            on_failure.pop_all()
     finally:
         os.close(descriptor)
     _sync_folder(path.parent)
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) != len(line):  # a disk that fills up takes a part
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:

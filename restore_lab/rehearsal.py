@@ -193,6 +193,7 @@ class Rehearsal:
                 days=self.lab.settings.practice.days,
                 previous=self.previous.held_to(point.taken_at) if self.previous else None,
                 crossing=self.crossing,
+                lab_id=self.lab.lab_id,
             )
             ask_all(self.questions, restored, self.notes)
             if self.holding is None:  # a copy that somebody is to look at is not spoilt

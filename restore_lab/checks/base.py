@@ -53,6 +53,7 @@ class Restored:
     days: Days
     previous: Previous | None = None
     crossing: Crossing | None = None
+    lab_id: str = ""
 
     @property
     def held_at(self) -> datetime:

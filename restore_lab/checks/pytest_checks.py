@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from restore_lab import process
 from restore_lab.checks.base import Answer, Restored
 from restore_lab.findings import Code, Finding, finding
+from restore_lab.sandboxes.local.folder import labelled_folder
 from restore_lab.settings import STRICT, LabPath
 
 OUTCOMES = "RESTORE_LAB_OUTCOMES"
@@ -40,11 +41,11 @@ class PytestChecks:
 
     def ask(self, restored: Restored) -> Answer:
         """See `Check.ask`; a run that collected nothing is broken, not passed."""
-        with tempfile.TemporaryDirectory(prefix="restore-lab-pytest-") as folder:
-            outcomes = Path(folder) / "outcomes.json"
+        with labelled_folder(restored.lab_id, purpose="pytest") as folder:
+            outcomes = folder / "outcomes.json"
             environment = {
                 "PATH": os.defpath,
-                "HOME": folder,
+                "HOME": str(folder),
                 "LANG": "C.UTF-8",
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",
@@ -55,10 +56,12 @@ class PytestChecks:
             seen: dict[str, str] = json.loads(outcomes.read_text("utf-8")) if outcomes.exists() else {}
         return Answer(asked=len(seen), findings=tuple(self._judged(seen, exit_code=done.exit_code)))
 
-    def _argv(self, folder: str) -> tuple[str, ...]:
+    def _argv(self, folder: Path) -> tuple[str, ...]:
+        dying_with_us = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv", path=os.defpath) else ()
         plugin = ("-p", "restore_lab.checks.pytest_plugin", "-p", "no:cacheprovider")
         quiet = ("--quiet", "--tb=no", "--no-header", "--capture=fd", f"--basetemp={folder}/base")
-        return (sys.executable, "-m", "pytest", *plugin, *quiet, f"--rootdir={self.path.parent}", str(self.path))
+        where = (f"--rootdir={self.path.parent}", str(self.path))
+        return (*dying_with_us, sys.executable, "-m", "pytest", *plugin, *quiet, *where)
 
     def _judged(self, seen: dict[str, str], *, exit_code: int) -> Iterator[Finding]:
         if not seen or exit_code not in _RAN:

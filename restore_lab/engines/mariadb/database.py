@@ -223,7 +223,7 @@ class MariadbDatabase:
         words = self.server.last_words()
         if any(sign in words for sign in _NO_MEMORY):
             return (finding(Code.MACHINE_OUT_OF_MEMORY, reason="server"),)
-        if any(sign in words for sign in _NO_SPACE):
+        if any(sign in words for sign in _NO_SPACE) or not self.server.has_room():
             return (finding(Code.MACHINE_DISK_FULL, reason="server"),)
         raise EngineFailed(
             "the database server died during the load",

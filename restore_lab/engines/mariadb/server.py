@@ -27,6 +27,8 @@ _BUFFER_POOL_BYTES: Final = 128 * 1024 * 1024
 _START_SECONDS: Final = 120.0
 _REACH_SECONDS: Final = 60.0
 _WORK_SECONDS: Final = 30.0
+#: With less, InnoDB cannot extend a file any more: it does so by 4 MiB.
+_LEAST_ROOM_KIB: Final = 8 * 1024
 
 _FOLDERS = 'umask 077; cd "$1"; mkdir -p nothing work; [ -p orders ] || mkfifo orders'
 _WRITE = 'umask 077; exec cat >"$1"'
@@ -150,6 +152,12 @@ class LiveServer:
         return self.machine.run(
             ("tail", "-c", "65536", self.path("server-errors")), timeout_seconds=_WORK_SECONDS
         ).stdout
+
+    def has_room(self) -> bool:
+        """Tell whether the disk under the server has any room: where it has none, the end of its log is missing too."""
+        answer = self.machine.run(("df", "-Pk", self.machine.scratch), timeout_seconds=_WORK_SECONDS).stdout
+        words = answer.split(b"\n")[-2:][0].split()  # the last line: file system, size, used, free, ...
+        return len(words) < 4 or not words[3].isdigit() or int(words[3]) >= _LEAST_ROOM_KIB
 
     def renew_accounts(self) -> None:
         """Put the grant tables in force as a restart would, and make both our accounts anew in them.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from restore_lab import process
@@ -18,6 +21,8 @@ MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the machine's folder in it is m
 DISK_FOLDER = Path("/var/tmp")  # noqa: S108 - as above
 #: What a machine takes beside the copy itself.
 DISK_MARGIN_BYTES = 512 * 1024 * 1024
+#: How long a folder beside a machine may be of use.
+_FOLDER_LIFE = timedelta(hours=12)
 
 
 def fits_memory(backup_bytes: int) -> bool:
@@ -31,6 +36,21 @@ def fits_memory(backup_bytes: int) -> bool:
     return 3 * backup_bytes + DISK_MARGIN_BYTES <= min(available // 2, room)
 
 
+@contextmanager
+def labelled_folder(lab_id: str, *, purpose: str) -> Iterator[Path]:
+    """Lend a folder, in memory where there is one, that holds no machine; one that outlives us is swept as one."""
+    parent = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else DISK_FOLDER
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=parent) as name:
+        expires_at = (datetime.now(UTC) + _FOLDER_LIFE).isoformat()
+        label = {"lab": lab_id, "expires_at": expires_at, **_ours()}
+        (Path(name) / "label.json").write_text(json.dumps(label), "utf-8")
+        yield Path(name)
+
+
+def _ours() -> dict[str, object]:
+    return {"pid": os.getpid(), "pid_started": process.started(os.getpid())}
+
+
 def label_of(need: Need, seal: Seal, path: str) -> dict[str, object]:
     """Give what the folder says of itself: whose it is, until when, and how commands in it are held."""
     return {
@@ -38,8 +58,7 @@ def label_of(need: Need, seal: Seal, path: str) -> dict[str, object]:
         "drill": need.drill_id,
         "restore": need.restore_id,
         "expires_at": need.expires_at.isoformat(),
-        "pid": os.getpid(),
-        "pid_started": process.started(os.getpid()),
+        **_ours(),
         "mechanism": seal.mechanism.value,
         "uid": seal.uid,
         "visible": list(seal.visible),

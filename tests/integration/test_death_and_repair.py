@@ -1,0 +1,751 @@
+"""Whatever dies in the middle of a drill: the right exit code, a register that verifies, nothing left, a next drill.
+
+Interrupts, and kills of a drill that loads: `tests/e2e/test_cli.py`, `tests/hostile/test_server_leaks.py`. Mail that
+is not delivered: `tests/e2e/test_deliver.py`, `tests/integration/test_delivery.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from restore_lab import drill
+from restore_lab.demo import Sample, make_demo
+from restore_lab.errors import ExitCode, RestoreLabError
+from restore_lab.events import BytesRead, Entered, Event, Listener, Stage
+from restore_lab.evidence import Verdict
+from restore_lab.lab import lab_id_of, load_lab
+from restore_lab.register import Entry, EntryType, Register
+from restore_lab.scenario import load_scenario
+from restore_lab.signature.keys import load_certificate
+
+COMMAND = Path(sys.executable).with_name("restore-lab")
+_MACHINES = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - where local machines live
+_ENGINE_SOCKET = "/var/run/docker.sock"
+#: More than all our other questions to the engine together, less than the dump that is loaded.
+_MIDDLE_OF_LOAD_BYTES = 150_000
+_PATIENTS = 20
+_SCENARIO = """
+title = "Test annuel de restauration"
+every_days = 365
+
+[[restore]]
+place = "dossiers"
+machine = { kind = "%s" }
+
+[[restore.check]]
+kind = "counts"
+main = ["patient"]
+
+[[restore.check]]
+kind = "objects"
+at_least = { table = 11 }
+
+[[restore.check]]
+kind = "sql"
+title = "patients"
+sql = "SELECT count(*) FROM patient"
+equals = 20
+"""
+_OWN_TEST = """
+[[restore.check]]
+kind = "pytest"
+title = "own"
+path = "checks/test_own.py"
+"""
+#: Keeps what it was answered where pytest says that a test may, and is then at it for a long time.
+_OWN_TEST_FILE = """
+import time
+
+def test_own(database, tmp_path):
+    (tmp_path / "a-row").write_text(str(database.query("SELECT 1")))
+    time.sleep(60)
+"""
+#: A drill in a process of its own. `die <where>`: SIGKILLs itself there; `<stage>+` is in the middle of what the stage
+#: runs on the machine, another word is the end of a path that is about to be made, written or moved into place.
+#: `wait <stage>`: says so there, and goes on when it is told a line.
+_CHILD = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from restore_lab import drill
+from restore_lab.errors import RestoreLabError
+from restore_lab.events import Entered, Stage
+from restore_lab.lab import load_lab
+from restore_lab.scenario import load_scenario
+
+folder, mode, where = sys.argv[1:]
+stages = []
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def die_in_the_middle():
+    while not any(path.read_text() for path in Path("/proc/self/task").glob("*/children")):
+        time.sleep(0.001)
+    die()
+
+def listen(event):
+    if not isinstance(event, Entered):
+        return
+    stages.append(event.stage)
+    here = where.rstrip("+") in {event.stage.value, event.about}
+    if mode == "die" and here:
+        threading.Thread(target=die_in_the_middle, daemon=True).start() if where.endswith("+") else die()
+    elif mode == "wait" and here:
+        print(event.stage.value, flush=True)
+        sys.stdin.readline()
+
+def writes(what, arguments):
+    if what == "os.mkdir" or (what == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+        ending, _, after = where.partition(" after ")
+        if str(arguments[0]).endswith(ending) and (not after or after in stages):
+            die()
+
+if mode == "die" and where.rstrip("+") not in {*Stage, "cut"}:
+    if where.startswith("-annual-"):
+        sys.addaudithook(lambda what, arguments: "-annual-" in str(arguments[:1]) and what == "os.mkdir" and die())
+    else:
+        sys.addaudithook(writes)
+lab = load_lab(Path(folder))
+try:
+    sys.exit(drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen).exit_code)
+except RestoreLabError as error:
+    sys.exit(error.exit_code)
+"""
+
+
+# ---- labs, drills, and what is left of them
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Sample labs by engine, each made once; its backup rests."""
+    made: dict[str, Path] = {}
+
+    def lab(engine: str) -> Path:
+        if engine not in made:
+            root = tmp_path_factory.mktemp("sample") / engine
+            backup = make_demo(root, Sample(engine=engine, day=date.today(), patients=_PATIENTS))  # noqa: DTZ011
+            rest(backup)
+            kind = "local" if engine == "sqlite" else "container"
+            (root / "scenarios" / "annual" / "scenario.toml").write_text(_SCENARIO % kind, "utf-8")
+            made[engine] = root
+        return made[engine]
+
+    return lab
+
+
+@pytest.fixture
+def lab(samples: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A lab of its own, with SQLite on a local machine."""
+    return Path(shutil.copytree(samples("sqlite"), tmp_path / "lab", copy_function=shutil.copy2))
+
+
+@pytest.fixture
+def in_container(samples: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A lab of its own whose server runs in a container."""
+    there = shutil.which("docker") is not None
+    if not there or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
+        lacking("the Docker engine does not answer")
+    return lambda engine: Path(shutil.copytree(samples(engine), tmp_path / "lab", copy_function=shutil.copy2))
+
+
+def lacking(reason: str) -> None:
+    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+def rest(backup: Path) -> None:
+    past = time.time() - 1800
+    os.utime(backup, (past, past))
+
+
+def silent(_event: Event) -> None:
+    """Watch a drill without a word."""
+
+
+def drilled(lab: Path, listen: Listener = silent) -> drill.Outcome:
+    opened = load_lab(lab)
+    return drill.run(opened, load_scenario(opened, "annual"), asked_for="latest", listen=listen)
+
+
+def command(lab: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the real command; files it may forget lie beside the lab."""
+    temporary = lab.parent / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return subprocess.run(
+        [str(COMMAND), "--lab", str(lab), *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "TMPDIR": str(temporary), **(environment or {})},
+    )
+
+
+@contextmanager
+def child(lab: Path, mode: str, where: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a drill in a process of its own, which is no more when the block ends."""
+    temporary = lab.parent / "tmp"
+    temporary.mkdir(exist_ok=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(lab), mode, where],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def entries(lab: Path) -> list[Entry]:
+    """The register's entries, which verifies; nothing of it is damaged, missing or half-written."""
+    certificate = load_certificate((lab / "keys" / "signing-cert.pem").read_bytes())
+    checked = Register(folder=lab / "reports", certificate=certificate).verify()
+    assert checked.faults == ()
+    return list(checked.entries)
+
+
+def closed(lab: Path) -> list[tuple[object, object]]:
+    """Verdict and reasons of every closed drill, in the order of their opening; none may be open."""
+    seen = entries(lab)
+    ended = {one.fields["drill"]: one for one in seen if one.kind is EntryType.CLOSED}
+    opened = [one.fields["drill"] for one in seen if one.kind is EntryType.OPENED]
+    assert sorted(ended) == sorted(opened)
+    return [(ended[one].fields["verdict"], ended[one].fields["reasons"]) for one in opened]
+
+
+def left(lab: Path) -> list[str]:
+    """Folders, containers, volumes and processes of a lab on this host, looked up without our own code."""
+    lab_id = lab_id_of(lab)
+    labels = (path for parent in _MACHINES for path in parent.glob("restore-lab-*/label.json"))
+    found = [str(path.parent) for path in labels if json.loads(path.read_text("utf-8"))["lab"] == lab_id]
+    found += [str(path) for path in (lab.parent / "tmp").glob("*")]
+    if shutil.which("docker") is not None:
+        mine = ["--quiet", "--filter", f"label=restore-lab.lab={lab_id}"]
+        for words in (["docker", "ps", "--all", *mine], ["docker", "volume", "ls", *mine]):
+            found += subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
+    return found
+
+
+def assert_swept(lab: Path) -> None:
+    """Sweep; nothing is left then, and a second sweep has nothing to do."""
+    swept = command(lab, "sweep")
+    assert (swept.returncode, swept.stderr) == (ExitCode.PASSED, "")
+    assert left(lab) == []
+    assert entries(lab)
+
+
+def processes_of(drill_id: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes()
+            if drill_id.encode() in words:
+                found.append(words.decode("utf-8", "replace"))
+    return found
+
+
+def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.02)
+
+
+# ---- the drill itself is killed
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "-annual-",  # opened, and no folder yet
+        "find",
+        "start+",
+        "load+",
+        "count+",
+        "ask+",
+        "spoilt+",
+        "destroy",
+        "cut+",
+        "seal",
+        "evidence.dsse.json.new",
+        "report.pdf.new",
+        "register.jsonl after seal",
+    ],
+)
+def test_a_drill_killed_anywhere_is_closed_as_abandoned_by_the_next_and_swept(lab: Path, where: str) -> None:
+    with child(lab, "die", where) as killed:
+        out, err = killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL, (out, err)
+    last = entries(lab)[-1]
+    assert last.kind is EntryType.OPENED
+    wait_until(lambda: not processes_of(str(last.fields["drill"])))
+    assert bool(left(lab)) == where.endswith(("+", "destroy"))
+
+    after = drilled(lab)
+
+    assert after.exit_code is ExitCode.PASSED
+    assert closed(lab) == [("INCONCLUSIVE", ["ABANDONED"]), (after.evidence.verdict.value, [])]
+    assert_swept(lab)
+
+
+def test_a_test_of_the_operator_dies_with_its_drill_and_its_files_are_swept(lab: Path) -> None:
+    scenario = lab / "scenarios" / "annual"
+    (scenario / "scenario.toml").write_text(_SCENARIO % "local" + _OWN_TEST, "utf-8")
+    (scenario / "checks" / "test_own.py").write_text(_OWN_TEST_FILE, "utf-8")
+
+    def of_the_test() -> list[str]:
+        return [words for words in processes_of(str(lab)) if "pytest_plugin" in words]
+
+    def kept() -> list[Path]:
+        folders = (Path(one) for one in left(lab) if "-pytest-" in one)
+        return [path for folder in folders for path in folder.glob("base/test_own0/a-row")]
+
+    with child(lab, "wait", "nowhere"):
+        wait_until(kept)
+        (row,) = kept()
+        assert of_the_test()
+
+    wait_until(lambda: not of_the_test(), 5)
+    assert row.exists()
+    assert_swept(lab)
+    assert not row.exists()
+    assert closed(lab) == [("INCONCLUSIVE", ["ABANDONED"])]
+
+
+def test_a_drill_killed_after_its_last_entry_is_closed_and_not_abandoned(lab: Path) -> None:
+    with child(lab, "die", ".register.head.new after seal") as killed:
+        killed.communicate(timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    assert (lab / "reports" / "register.head").read_text("ascii").strip() != entries(lab)[-1].head
+
+    assert closed(lab) == [("PASSED", [])]
+    assert_swept(lab)
+    assert drilled(lab).exit_code is ExitCode.PASSED
+    assert closed(lab) == [("PASSED", []), ("PASSED", [])]
+
+
+# ---- its server, its machine, its engine are killed
+
+
+@dataclass(kw_only=True)
+class Strike:
+    """Listens to a drill and kills its database server, or its machine, at one point of it."""
+
+    lab: Path
+    how: str
+    at: str
+    client: str
+    server: str
+    done: str = ""
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, Entered) or self.at not in {event.stage.value, event.about}:
+            return
+        match self.at:
+            case "load":
+                self._later(self._while_it_loads)
+            case "cut":
+                self._later(self._as_soon_as_it_serves, self._containers())
+            case _:
+                self._strike(self._containers()[0])
+
+    def end(self) -> None:
+        for thread in self._threads:
+            thread.join()
+        assert self.done, "nothing was struck"
+
+    def _later(self, what: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=what, args=arguments))
+        self._threads[-1].start()
+
+    def _while_it_loads(self) -> None:
+        (container,) = self._containers()
+        self._inside(container, f"until pgrep -x {self.client}; do :; done")
+        self._strike(container)
+
+    def _as_soon_as_it_serves(self, earlier: list[str]) -> None:
+        wait_until(lambda: set(self._containers()) - set(earlier))
+        (container,) = set(self._containers()) - set(earlier)
+        self._inside(container, f"until pgrep -x {self.server}; do :; done")
+        self._strike(container)
+
+    def _strike(self, container: str) -> None:
+        if self.how == "machine":
+            subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+        else:
+            self._inside(container, f"pkill -KILL -x {self.server}")
+        self.done = container
+
+    def _inside(self, container: str, line: str) -> None:
+        words = ["docker", "exec", "--user", "10001", container, "timeout", "30", "/bin/sh", "-c", line]
+        subprocess.run(words, check=True, capture_output=True)
+
+    def _containers(self) -> list[str]:
+        words = ["docker", "ps", "--quiet", "--filter", f"label=restore-lab.lab={lab_id_of(self.lab)}"]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("engine", "how", "at", "reason"),
+    [
+        ("postgresql", "server", "load", "SERVER_FAILED"),
+        ("postgresql", "machine", "patients", "CHECK_BROKEN"),
+        ("postgresql", "server", "spoilt", "CONTROL_NOT_RUN"),
+        ("postgresql", "machine", "cut", "CONTROL_NOT_RUN"),
+        ("mariadb", "machine", "load", "MACHINE_FAILED"),
+        ("mariadb", "server", "patients", "CHECK_BROKEN"),
+        ("mariadb", "machine", "spoilt", "CONTROL_NOT_RUN"),
+        ("mariadb", "server", "cut", "CONTROL_NOT_RUN"),
+    ],
+)
+def test_a_server_or_a_machine_killed_under_a_drill_is_no_fault_of_the_backup(
+    in_container: Callable[[str], Path], engine: str, how: str, at: str, reason: str
+) -> None:
+    lab = in_container(engine)
+    client, server = ("pg_restore", "postgres") if engine == "postgresql" else ("mariadb", "mariadbd")
+    strike = Strike(lab=lab, how=how, at=at, client=client, server=server)
+
+    ended = drilled(lab, strike)
+
+    strike.end()
+    assert (ended.exit_code, ended.evidence.verdict) == (ExitCode.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert reason in ended.evidence.reasons
+    (restore,) = ended.evidence.restores
+    assert all(one.gone for one in restore.removals)
+    assert left(lab) == []
+    assert closed(lab) == [("INCONCLUSIVE", list(ended.evidence.reasons))]
+    if at == "load":  # one for each engine: it takes a while
+        assert drilled(lab).exit_code is ExitCode.PASSED
+        assert len(closed(lab)) == 2
+
+
+@dataclass(kw_only=True)
+class MortalEngine:
+    """Stands before the Docker engine, and is gone for good as soon as the middle of a load has passed."""
+
+    path: Path
+    is_dead: bool = False
+    _listening: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_UNIX))
+    _ends: list[socket.socket] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    @contextmanager
+    def living(self) -> Iterator[None]:
+        self._listening.bind(str(self.path))
+        self._listening.listen(64)
+        self._begin(self._accept)
+        try:
+            yield
+        finally:
+            self._die()
+            for thread in self._threads:
+                thread.join(10)
+            for one in (self._listening, *self._ends):
+                one.close()
+
+    def _begin(self, what: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=what, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                engine = socket.socket(socket.AF_UNIX)
+                self._ends += (client, engine)
+                engine.connect(_ENGINE_SOCKET)
+                self._begin(self._pass_on, client, engine, _MIDDLE_OF_LOAD_BYTES)
+                self._begin(self._pass_on, engine, client, sys.maxsize)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, most_bytes: int) -> None:
+        passed = 0
+        with suppress(OSError):
+            while data := source.recv(16_384):
+                passed += len(data)
+                if passed > most_bytes:
+                    self.is_dead = True
+                    self._die()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def _die(self) -> None:
+        self.path.unlink(missing_ok=True)
+        for one in (self._listening, *self._ends):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.docker
+def test_docker_stopped_while_a_dump_loads_leaves_a_copy_that_a_sweep_removes(
+    in_container: Callable[[str], Path], tmp_path: Path
+) -> None:
+    lab = in_container("postgresql")
+    ours = MortalEngine(path=tmp_path / "docker.sock")
+    began = time.monotonic()
+    with ours.living():
+        seen = command(lab, "run", "--scenario", "annual", "--json", environment={"DOCKER_HOST": f"unix://{ours.path}"})
+        assert ours.is_dead
+    assert time.monotonic() - began < 60
+
+    evidence = json.loads(seen.stdout)
+    assert (seen.returncode, seen.stderr) == (ExitCode.NOT_GONE, "")
+    assert evidence["verdict"] == "INCONCLUSIVE"
+    assert evidence["reasons"] == ["MACHINE_FAILED"]
+    (removal,) = evidence["restores"][0]["removals"]
+    assert (removal["kind"], removal["gone"]) == ("container", False)
+    assert closed(lab) == [("INCONCLUSIVE", ["MACHINE_FAILED"])]
+    assert len(left(lab)) == 1
+
+    assert_swept(lab)
+    assert drilled(lab).exit_code is ExitCode.PASSED
+
+
+@pytest.mark.docker
+def test_a_machine_whose_disk_is_full_is_no_fault_of_the_backup(in_container: Callable[[str], Path]) -> None:
+    lab = in_container("mariadb")
+    scenario = lab / "scenarios" / "annual" / "scenario.toml"
+    text = scenario.read_text("utf-8")
+    small = '{ kind = "container", disk_bytes = 260_000_000 }'
+    scenario.write_text(text.replace('{ kind = "container" }', small), "utf-8")
+    (backup,) = (lab / "backups").iterdir()
+    whole = backup.read_bytes()
+    filling = b"CREATE TABLE filling (a LONGTEXT);\n" + b"INSERT INTO filling SELECT REPEAT('x', 4000000);\n" * 100
+    end = whole.rindex(b"-- Dump completed")
+    backup.write_bytes(whole[:end] + filling + whole[end:])
+    rest(backup)
+
+    ended = drilled(lab)
+
+    assert (ended.exit_code, ended.evidence.verdict) == (ExitCode.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert "MACHINE_DISK_FULL" in ended.evidence.reasons
+    assert left(lab) == []
+    assert closed(lab) == [("INCONCLUSIVE", list(ended.evidence.reasons))]
+
+
+# ---- the disk of the reports is full
+
+
+@contextmanager
+def mounted(device: str, at: Path, *options: str) -> Iterator[None]:
+    """Mount for as long as the block lasts; only root can."""
+    done = subprocess.run(["mount", *options, device, str(at)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lacking(f"nothing can be mounted here: {done.stderr.strip() or 'not root'}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(at)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def narrow(lab: Path) -> Iterator[Path]:
+    """A lab whose reports lie on a disk of two megabytes, with one drill in it."""
+    (lab / "reports").mkdir(exist_ok=True)
+    with mounted("tmpfs", lab / "reports", "-t", "tmpfs", "-o", "size=2m"):
+        assert drilled(lab).exit_code is ExitCode.PASSED
+        yield lab
+
+
+def fill(lab: Path) -> Path:
+    """Leave no byte of room where the reports go; what fills it."""
+    filling = lab / "reports" / "filling"
+    with filling.open("ab", buffering=0) as stream, suppress(OSError):
+        while stream.write(bytes(4096)):
+            pass
+    return filling
+
+
+@pytest.mark.parametrize("stage", [Stage.FIND, Stage.LOAD, Stage.SEAL])
+def test_a_disk_that_fills_up_under_a_drill_leaves_a_whole_register(narrow: Path, stage: Stage) -> None:
+    def listen(event: Event) -> None:
+        if isinstance(event, Entered) and event.stage is stage:
+            fill(narrow)
+
+    with pytest.raises(RestoreLabError, match="could not be written") as caught:
+        drilled(narrow, listen)
+
+    assert caught.value.exit_code is ExitCode.BUG
+    assert caught.value.hint == "is the disk full?"
+    assert left(narrow) == []
+    assert entries(narrow)[-1].kind is EntryType.OPENED
+    (narrow / "reports" / "filling").unlink()
+    # who opened it is this very process, which lives: the next drill is one of another
+    assert command(narrow, "run", "--scenario", "annual").returncode == ExitCode.PASSED
+
+
+def test_an_entry_the_disk_has_no_room_for_is_not_half_written(narrow: Path) -> None:
+    filling = fill(narrow)
+    before = len(entries(narrow))
+
+    for _ in range(5):  # the last page of the register takes some entries more
+        seen = command(narrow, "run", "--scenario", "annual")
+        assert (seen.returncode, seen.stdout) == (ExitCode.BUG, "")
+
+    assert "register.jsonl could not be written: No space left on device" in seen.stderr
+    assert command(narrow, "register", "verify").returncode == ExitCode.PASSED
+    assert len(entries(narrow)) >= before
+    filling.unlink()
+    after = command(narrow, "run", "--scenario", "annual")
+    assert after.returncode == ExitCode.PASSED
+    assert {verdict for verdict, _ in closed(narrow)} <= {"PASSED", "INCONCLUSIVE"}
+    assert closed(narrow)[-1] == ("PASSED", [])
+
+
+# ---- the backup cannot be read to its end
+
+
+@pytest.mark.parametrize("how", ["replaced", "cut", "removed"])
+def test_a_backup_that_changes_while_it_is_read_is_not_called_bad(lab: Path, how: str) -> None:
+    (backup,) = (lab / "backups").iterdir()
+    whole = backup.read_bytes()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, BytesRead) and backup.exists() and backup.stat().st_size == len(whole):
+            match how:
+                case "replaced":
+                    beside = backup.with_suffix(".new")
+                    beside.write_bytes(whole[: len(whole) // 2])
+                    beside.replace(backup)
+                case "cut":
+                    os.truncate(backup, event.done_bytes)
+                case _:
+                    backup.unlink()
+
+    ended = drilled(lab, listen)
+
+    assert "BACKUP_CHANGED_WHILE_READ" in {one.finding.code for one in ended.evidence.findings}
+    assert (ended.exit_code, ended.evidence.verdict) == (ExitCode.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert left(lab) == []
+    backup.write_bytes(whole)
+    rest(backup)
+    assert drilled(lab).exit_code is ExitCode.PASSED
+    assert len(closed(lab)) == 2
+
+
+def test_a_disk_pulled_out_while_the_backup_is_read_is_inconclusive(lab: Path, tmp_path: Path) -> None:
+    if shutil.which("mkfs.ext4") is None:
+        lacking("there is no mkfs.ext4")
+    backups, image = lab / "backups", tmp_path / "usb"
+    aside = Path(shutil.copytree(backups, tmp_path / "aside", copy_function=shutil.copy2))
+    with image.open("wb") as stream:
+        stream.truncate(16 * 1024 * 1024)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True, capture_output=True)
+    with mounted(str(image), backups, "-o", "loop"):
+        shutil.copytree(aside, backups, dirs_exist_ok=True, copy_function=shutil.copy2)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, BytesRead):
+            os.truncate(image, 0)
+
+    with mounted(str(image), backups, "-o", "loop,ro"):
+        ended = drilled(lab, listen)
+
+    assert (ended.exit_code, ended.evidence.verdict) == (ExitCode.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert ended.evidence.reasons == ("SOURCE_UNREADABLE",)
+    (restore,) = ended.evidence.restores
+    assert restore.sha256 is None
+    assert left(lab) == []
+    assert drilled(lab).exit_code is ExitCode.PASSED  # the folder under the mount has the backup still
+    assert len(closed(lab)) == 2
+
+
+# ---- the key cannot be opened
+
+
+def encrypted(lab: Path) -> Path:
+    path = lab / "keys" / "signing-key.pem"
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"la bonne phrase"),
+        )
+    )
+    settings = lab / "lab.toml"
+    reference = 'certificate = "keys/signing-cert.pem"\npassphrase = { env = "LAB_PASSPHRASE" }'
+    settings.write_text(
+        settings.read_text("utf-8").replace('certificate = "keys/signing-cert.pem"', reference), "utf-8"
+    )
+    return path
+
+
+def spoil_key(lab: Path, how: str) -> dict[str, str]:
+    key = lab / "keys" / "signing-key.pem"
+    match how:
+        case "wrong passphrase":
+            encrypted(lab)
+            return {"LAB_PASSPHRASE": "une autre phrase"}
+        case "no passphrase":
+            encrypted(lab)
+        case "read by others":
+            key.chmod(0o644)
+        case _:
+            key.unlink()
+    return {}
+
+
+@pytest.mark.parametrize("how", ["wrong passphrase", "no passphrase", "read by others", "missing"])
+def test_without_a_key_nothing_is_restored_and_nothing_is_recorded(lab: Path, how: str) -> None:
+    environment = spoil_key(lab, how)
+
+    seen = command(lab, "run", "--scenario", "annual", environment=environment)
+
+    assert (seen.returncode, seen.stdout) == (ExitCode.USAGE, "")
+    assert seen.stderr.startswith("restore-lab: ")
+    assert "phrase" not in seen.stderr.replace("passphrase", "")
+    assert not (lab / "reports" / "register.jsonl").exists()
+    assert list((lab / "reports").glob("*/*")) == []
+    assert left(lab) == []
+
+
+def test_the_right_passphrase_opens_the_key(lab: Path) -> None:
+    encrypted(lab)
+
+    right = {"LAB_PASSPHRASE": "la bonne phrase"}
+    assert command(lab, "run", "--scenario", "annual", environment=right).returncode == ExitCode.PASSED
+    assert closed(lab) == [("PASSED", [])]
+
+
+# ---- two drills of one lab at once
+
+
+def test_two_drills_of_one_lab_at_once_let_each_other_live(lab: Path) -> None:
+    with ExitStack() as ending:
+        both = [ending.enter_context(child(lab, "wait", "patients")) for _ in range(2)]
+        for one in both:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ask\n"
+        assert len(left(lab)) == 2
+
+        assert command(lab, "sweep").stdout == "nothing was left behind that can be seen from here\n"
+        assert len(left(lab)) == 2
+        assert [one.kind for one in entries(lab)].count(EntryType.CLOSED) == 0
+        ended = [one.communicate("go\n", timeout=60) for one in both]
+
+    assert [one.returncode for one in both] == [ExitCode.PASSED, ExitCode.PASSED], ended
+    assert closed(lab) == [("PASSED", []), ("PASSED", [])]
+    assert len(list((lab / "reports").glob(f"{datetime.now(UTC):%Y}/*/report.pdf"))) == 2
+    assert_swept(lab)
