@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 from restore_lab.sample_practice import NUMBER_STEM, STEM
@@ -39,7 +42,12 @@ def spellings(stem: str) -> dict[str, bytes]:
     return found
 
 
-NEEDLES = {f"{stem} {name}": needle for stem in (STEM, NUMBER_STEM) for name, needle in spellings(stem).items()}
+def needles(*stems: str) -> dict[str, bytes]:
+    """What to look for, when these are the stems."""
+    return {f"{stem} {name}": needle for stem in stems for name, needle in spellings(stem).items()}
+
+
+NEEDLES = needles(STEM, NUMBER_STEM)
 
 
 def layers(data: bytes, depth: int = 4) -> Iterator[bytes]:
@@ -67,19 +75,48 @@ def inflated(data: bytes) -> bytes:
         return b""
 
 
-def leaks(data: bytes) -> set[str]:
-    return {name for layer in layers(data) for name, needle in NEEDLES.items() if needle in layer}
+def leaks(data: bytes, sought: dict[str, bytes] = NEEDLES) -> set[str]:
+    return {name for layer in layers(data) for name, needle in sought.items() if needle in layer}
 
 
-def command(lab: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the installed command; bug reports go to a folder of their own."""
+def mail_layers(data: bytes) -> Iterator[bytes]:
+    """A mail as it travels, its headers as they are read, each part without its coding, a PDF's words beside it."""
+    yield data
+    message = message_from_bytes(data, policy=default)
+    for part in message.walk():
+        yield "\n".join(f"{name}: {value}" for name, value in part.items()).encode()
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            yield content
+            if part.get_content_type() == "application/pdf":
+                yield pdf_words(content)
+
+
+def pdf_words(data: bytes) -> bytes:
+    """What a reader reads in a PDF, whose pages hold numbers of glyphs and no letters; without line ends within words.
+
+    Needs Poppler; without it, nothing is read.
+    """
+    if shutil.which("pdftotext") is None:
+        return b""
+    said = subprocess.run(["pdftotext", "-", "-"], input=data, capture_output=True, timeout=60, check=True).stdout
+    return said + b"\n" + re.sub(rb"\s+|\xe2\x80\x8b|\xc2\xad", b"", said)
+
+
+def environment_of(lab: Path, **more: str) -> dict[str, str]:
+    """What the command is run with: what it leaves behind goes to a folder of its own."""
     lab.parent.joinpath("tmp").mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(lab.parent / "tmp")}
+    return {**os.environ, "TMPDIR": str(lab.parent / "tmp"), **more}
+
+
+def command(lab: Path, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the installed command, with more in its environment if need be."""
+    environment = environment_of(lab, **more)
     return subprocess.run([str(COMMAND), *words], capture_output=True, timeout=120, check=False, env=environment)
 
 
-def drill(lab: Path) -> subprocess.CompletedProcess[bytes]:
-    return command(lab, "--lab", str(lab), "run", "--scenario", "annual")
+def drill(lab: Path, *words: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    return command(lab, "--lab", str(lab), "run", "--scenario", "annual", *words, **more)
 
 
 def rest(path: Path) -> None:
@@ -96,14 +133,48 @@ def replace_backup(lab: Path, data: bytes, ending: str) -> None:
     rest(path)
 
 
+def left(lab: Path) -> list[Path]:
+    """Every file that drills left in the lab's reports and in their own temporary folder."""
+    found = [*(lab / "reports").rglob("*"), *(lab.parent / "tmp").rglob("*")]
+    return [path for path in found if path.is_file()]
+
+
 def assert_no_leak(lab: Path, *outputs: bytes) -> None:
-    files = [path for path in (lab / "reports").rglob("*") if path.is_file()]
-    files += [path for path in (lab.parent / "tmp").rglob("*") if path.is_file()]
-    assert any(path.suffix == ".pdf" for path in files)
-    for path in files:
-        assert leaks(path.read_bytes()) == set(), path
+    assert any(path.suffix == ".pdf" for path in left(lab))
+    assert_nothing_left(lab, *outputs)
+
+
+def assert_nothing_left(lab: Path, *outputs: bytes) -> None:
+    """As `assert_no_leak`, also where no report could be written."""
+    for path in left(lab):
+        data = path.read_bytes()
+        assert leaks(data) == set(), path
+        assert path.suffix != ".pdf" or leaks(pdf_words(data)) == set(), path
     for output in outputs:
         assert leaks(output) == set(), output
+
+
+def killed_when(
+    lab: Path, number: signal.Signals, reached: Callable[[Path], bool], *, cwd: Path | None = None
+) -> tuple[Path, int, bytes, bytes]:
+    """Send a signal to a drill once its folder of reports shows it is time.
+
+    Gives that folder, how the drill ended, what it printed, and what it complained of.
+    """
+    before = set(lab.glob("reports/*/*/"))
+    words = ["prlimit", "--core=unlimited", str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment_of(lab), cwd=cwd
+    ) as child:
+        deadline = time.monotonic() + 60
+        folder: Path | None = None
+        while folder is None and child.poll() is None and time.monotonic() < deadline:
+            folder = next((one for one in set(lab.glob("reports/*/*/")) - before if reached(one)), None)
+            time.sleep(0.01)
+        child.send_signal(number)
+        out, err = child.communicate(timeout=60)
+    assert folder is not None, out + err
+    return folder, child.returncode, out, err
 
 
 def killed_while_loading(lab: Path, number: signal.Signals, *, after_seconds: float = 0) -> tuple[str, bytes, bytes]:

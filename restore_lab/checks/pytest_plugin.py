@@ -29,9 +29,9 @@ class MachineBackend(BaseBackend):  # type: ignore[misc]
         self.machine = machine
 
     def run(self, command: str, *args: str, **_kwargs: object) -> CommandResult:
-        """Run a shell command inside the machine."""
+        """Run a shell command inside the machine; it goes in by stdin: arguments are seen by all of this host."""
         line = self.get_command(command, *args)
-        done = self.machine.run(("/bin/sh", "-c", line), timeout_seconds=60)
+        done = self.machine.run(("/bin/sh", "-c", 'eval "$(cat)"'), timeout_seconds=60, stdin=(line.encode(),))
         return self.result(done.exit_code, self.encode(line), done.stdout, done.stderr)
 
 
@@ -56,7 +56,7 @@ def database() -> Database:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note a test's outcome under its function's name; a parameter could be data, so it is left out."""
-    name = report.nodeid.rpartition("::")[2].partition("[")[0]
+    name = report.location[2].partition("[")[0].rpartition(".")[2]  # a parameter may hold any sign, also `::`
     worst = {"passed": 0, "skipped": 1, "failed": 2}
     outcome = "failed" if report.failed and report.when == "call" else "broken" if report.failed else report.outcome
     if outcome == "passed" and report.when != "call":

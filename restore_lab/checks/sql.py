@@ -103,6 +103,9 @@ class Sql:
         return (low is None or number >= low) and (high is None or number <= high)
 
     def _expectation(self) -> str:
+        """Say what was to come; a text is not kept: it is one that a row was to hold."""
+        if self.equals is not None and _number(self.equals) is None:
+            return "equals …"
         return next(f"{name} {getattr(self, name)}" for name in _EXPECTATIONS if getattr(self, name) is not None)
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -102,6 +103,7 @@ def main() -> None:
     if sys.platform != "linux":
         click.echo("restore-lab: runs on Linux only; backups from elsewhere are welcome", err=True)
         sys.exit(ExitCode.USAGE)
+    _leave_no_core()
     try:
         code = group.main(prog_name="restore-lab", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.PASSED)
@@ -122,6 +124,17 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - a bug is one line on the screen, and its traceback in a file
         click.echo(f"restore-lab: a bug of ours; its traceback is in {_bug_report()}", err=True)
         sys.exit(ExitCode.BUG)
+
+
+def _leave_no_core() -> None:
+    """Keep what we and our children hold in memory out of core dumps.
+
+    Source: core(5) and `do_coredump` of Linux: a core that is piped to a collector is only given up at RLIMIT_CORE 1.
+    """
+    import resource  # noqa: PLC0415 - Linux has it; elsewhere `main` says so
+
+    with suppress(ValueError, OSError):  # a hard limit of nought cannot be raised
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:

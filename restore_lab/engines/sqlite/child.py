@@ -232,7 +232,8 @@ QUESTIONS = {
 
 if __name__ == "__main__":
     try:
-        answer = QUESTIONS[sys.argv[1]](sys.argv[2], sys.argv[3])
+        text = "" if sys.argv[1] == "load" else sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
+        answer = QUESTIONS[sys.argv[1]](sys.argv[2], text)
     except (sqlite3.Error, sqlite3.Warning) as error:
         answer = {"refused": getattr(error, "sqlite_errorname", type(error).__name__)}
     answer["version"] = sqlite3.sqlite_version

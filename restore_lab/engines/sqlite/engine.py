@@ -194,7 +194,7 @@ class _Sqlite:
     def _load_plain(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
         outline = Outline(dialect=Dialect.SQLITE)
         done = self.machine.run(
-            self._argv("load", "", self._file), timeout_seconds=self.load_timeout_seconds, stdin=outline.through(chunks)
+            self._argv("load", self._file), timeout_seconds=self.load_timeout_seconds, stdin=outline.through(chunks)
         )
         answer = self._answer(done.stdout, done.exit_code)
         self._refuse(answer)
@@ -216,13 +216,15 @@ class _Sqlite:
             names[str(kind)].add(Named("", str(name)))
         return {**names, "table": names["table"] | names["view"]}
 
-    def _argv(self, question: str, text: str, file: str) -> tuple[str, ...]:
-        return ("python3", "-I", "-c", _CHILD, question, file, text)
+    def _argv(self, question: str, file: str) -> tuple[str, ...]:
+        return ("python3", "-I", "-c", _CHILD, question, file)
 
     def _ask(
         self, question: str, text: str = "", *, timeout_seconds: float = 600, file: str | None = None
     ) -> dict[str, Any]:
-        done = self.machine.run(self._argv(question, text, file or self._file), timeout_seconds=timeout_seconds)
+        """Ask the child; the text goes in by stdin: arguments are seen by all of this host."""
+        argv = self._argv(question, file or self._file)
+        done = self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=(text.encode("utf-8", "surrogatepass"),))
         return self._answer(done.stdout, done.exit_code)
 
     def _answer(self, stdout: bytes, exit_code: int) -> dict[str, Any]:
