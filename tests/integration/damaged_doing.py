@@ -135,13 +135,21 @@ def tar_cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
 
-def locked_zip(content: bytes) -> bytes:
-    """Put the bytes into a zip with a password."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "dump.sql").write_bytes(content)
-        argv = ("zip", "--quiet", "--password", "essai", "dump.zip", "dump.sql")
-        subprocess.run(argv, cwd=folder, check=True, timeout=60)
-        return (Path(folder) / "dump.zip").read_bytes()
+def zipped(*options: str) -> Damage:
+    """Put the bytes into a zip, by zip itself."""
+
+    def damage(content: bytes) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "dump.sql").write_bytes(content)
+            argv = ("zip", "--quiet", *options, "dump.zip", "dump.sql")
+            subprocess.run(argv, cwd=folder, check=True, timeout=60)
+            return (Path(folder) / "dump.zip").read_bytes()
+
+    return damage
+
+
+#: In a zip with a password.
+locked_zip: Final = zipped("--password", "essai")
 
 
 def xz(content: bytes) -> bytes:
@@ -205,3 +213,14 @@ def twice_the_same_day(folder: Path, content: bytes) -> None:
 def elsewhere(folder: Path, content: bytes) -> None:
     """The job writes under another name than the one it is looked for by."""
     put(folder, f"sauvegarde-{name_of()}", content)
+
+
+def unplugged(folder: Path, _content: bytes) -> None:
+    """The folder of backups is not there."""
+    folder.rmdir()
+
+
+def a_file_in_its_place(folder: Path, content: bytes) -> None:
+    """What should be the folder of backups is a file."""
+    folder.rmdir()
+    folder.write_bytes(content)

@@ -21,6 +21,9 @@ def _changed(change: str) -> Backup:
 _CLOSED: Final = '[[practice.closures]]\nfirst = 2026-02-16\nlast = 2026-03-15\nwhy = "congés"\n'
 _ORPHANED: Final = "SET FOREIGN_KEY_CHECKS=0;\nDELETE FROM consultation WHERE id BETWEEN 41 AND 45;\n"
 _MORE_ORPHANED: Final = _ORPHANED.replace("45", "47")
+_UNDECLARED: Final = (
+    "ALTER TABLE courrier DROP FOREIGN KEY de_la_consultation;\nALTER TABLE consultation DROP FOREIGN KEY du_patient;\n"
+)
 _ZERO: Final = (
     "SET sql_mode='';\nCREATE TABLE vaccin (id INT PRIMARY KEY, fait_le DATE NOT NULL);\n"
     "INSERT INTO vaccin VALUES (1, '0000-00-00'), (2, '2025-01-02');\n"
@@ -209,6 +212,14 @@ ROWS: Final = (
         backup=_changed(_SQL_IN_TEXT),
         done="a letter whose text holds SQL, comments of a dump and a message of its tool",
         verdict=PASSED,
+        healthy=True,
+    ),
+    Row(
+        name="mariadb-no-keys",
+        backup=_changed(_UNDECLARED),
+        done="a schema that declares no foreign key",
+        verdict=PASSED,
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
         healthy=True,
     ),
 )

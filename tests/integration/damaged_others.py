@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from integration import damaged_asked
 from integration import damaged_doing as doing
 from integration import damaged_practice as practice
 from integration.damaged import IDENTITY, INCONCLUSIVE, PASSED, RESERVED, Row
@@ -281,4 +282,5 @@ ROWS: Final = (
         done="the newest consultation is three weeks older than the backup",
         weighing=frozenset({Code.DATA_STALE}),
     ),
+    *damaged_asked.ROWS,
 )

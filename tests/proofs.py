@@ -1,0 +1,175 @@
+"""For each finding code, what must raise it and what is near it and must not, by real tools where there are any.
+
+Each side names a row of the table of damaged backups (docs/damaged-backups.md), or a test: path below `tests/`, then
+`::` and the function, without its parameters. `tests/unit/test_proofs.py` holds this against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from restore_lab.findings import Code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """What must raise a code, and what is near it and must not."""
+
+    raises: str
+    spares: str
+
+
+_RAISED: Final = "integration/test_codes_raised.py::test_it_is_raised"
+_SPARED: Final = "integration/test_codes_raised.py::test_what_is_near_it_is_spared"
+_TRIED: Final = Proof(raises=_RAISED, spares=_SPARED)
+_FAKES: Final = "unit/test_drill_on_fakes.py"
+_ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
+_POSTGRESQL: Final = "integration/test_postgresql_restore.py"
+_DOCUMENTS: Final = "hostile/test_document_leaks.py"
+_WRONG_DOCUMENTS: Final = Proof(
+    raises=f"{_DOCUMENTS}::test_what_is_wrong_with_the_documents_fails_the_drill_and_names_nothing",
+    spares=f"{_DOCUMENTS}::test_what_a_document_says_is_no_message_of_a_backup_tool",
+)
+_NOTHING_BACK: Final = Proof(raises="postgresql-wrong-database", spares="postgresql-odd-tables")
+
+PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
+    {
+        # the source and the recovery point
+        Code.SOURCE_NOT_PLUGGED_IN: Proof(raises="unplugged", spares="elsewhere"),
+        Code.SOURCE_UNREADABLE: Proof(raises="unlistable", spares="unplugged"),
+        Code.NO_BACKUP_FOUND: Proof(raises="elsewhere", spares="older-changed-last"),
+        Code.BACKUP_IN_PROGRESS: Proof(raises="growing", spares=_SPARED),
+        Code.BACKUP_NEVER_FINISHED: Proof(raises="partial-dead", spares="partial"),
+        Code.BACKUP_CHANGED_WHILE_READ: _TRIED,
+        Code.BACKUP_OVERDUE: Proof(raises="overdue", spares="sqlite-whole"),
+        Code.BACKUP_DATED_IN_FUTURE: Proof(raises="of-the-future", spares="older-changed-last"),
+        Code.BACKUPS_SAME_DATE: Proof(raises="same-day", spares=_SPARED),
+        Code.NOT_THE_LATEST: _TRIED,
+        # the layers around the dump
+        Code.BACKUP_EMPTY: Proof(raises="empty-gzip", spares="mariadb-gzip"),
+        Code.ARCHIVE_DAMAGED: Proof(raises="mariadb-gzip-last-byte", spares="mariadb-gzip"),
+        Code.ARCHIVE_TOO_LARGE: Proof(raises="gzip-six", spares="gzip-five"),
+        Code.ARCHIVE_HOLDS_SEVERAL: Proof(raises="tar-of-two", spares="mariadb-tar-in-tar"),
+        Code.ARCHIVE_ENCRYPTED: Proof(raises="locked-zip", spares="zip"),
+        Code.ARCHIVE_FORM_UNKNOWN: Proof(raises="zip-bzip2", spares="zip"),
+        Code.DUMP_NOT_RECOGNISED: Proof(raises="mariadb-xml", spares="mariadb-old-tool"),
+        Code.DUMP_OF_ANOTHER_ENGINE: Proof(raises="another-engine", spares="sqlite-whole"),
+        Code.DUMP_IN_UTF16: Proof(raises="mariadb-utf16", spares="mariadb-windows"),
+        Code.LINE_ENDS_CHANGED: Proof(raises="mariadb-windows", spares=_SPARED),
+        # the machine
+        Code.NO_MACHINE: _TRIED,
+        Code.MACHINE_FAILED: _TRIED,
+        Code.MACHINE_OUT_OF_MEMORY: _TRIED,
+        Code.MACHINE_DISK_FULL: _TRIED,
+        Code.ISOLATION_PARTIAL: Proof(
+            raises="integration/test_codes_raised.py::test_a_machine_that_sees_what_it_should_not_is_held_in_part",
+            spares=_SPARED,
+        ),
+        Code.ISOLATION_NONE: Proof(
+            raises="integration/test_codes_raised.py::test_a_process_that_nothing_holds_is_not_isolated",
+            spares=_SPARED,
+        ),
+        Code.COPY_NOT_SHOWN_GONE: _TRIED,
+        # the load
+        Code.SERVER_OF_ANOTHER_SERIES: Proof(raises="postgresql-13-elsewhere", spares="postgresql-13"),
+        Code.SERVER_FAILED: Proof(
+            raises=f"{_POSTGRESQL}::test_a_server_that_the_dump_kills_is_a_server_that_failed",
+            spares="postgresql-plain",
+        ),
+        Code.LOAD_ERRORS: Proof(raises="mariadb-setting", spares="mariadb-setting-given"),
+        Code.LOAD_ERRORS_HARMLESS: Proof(
+            raises=f"{_POSTGRESQL}::test_a_setting_of_another_series_is_harmless", spares=_SPARED
+        ),
+        Code.LOAD_STOPPED: Proof(raises="mariadb-cut-in-statement", spares="mariadb-cut-at-statement"),
+        Code.LOAD_TIMED_OUT: _TRIED,
+        Code.ENGINE_NOT_MATCHED: Proof(
+            raises=f"{_POSTGRESQL}::test_an_archive_newer_than_the_server_is_not_called_damaged",
+            spares="postgresql-13-elsewhere",
+        ),
+        Code.EXTENSION_ABSENT: Proof(raises="postgresql-extension", spares="postgresql-plain"),
+        Code.COLLATION_ABSENT: Proof(raises="mariadb-collation", spares="mariadb-newer"),
+        Code.ROLES_NOT_IN_BACKUP: Proof(raises="postgresql-roles", spares="postgresql-roles-in-it"),
+        Code.DUMP_CUT: Proof(raises="mariadb-forged-end", spares="mariadb-one-insert-a-row"),
+        Code.ANNOUNCED_ABSENT: Proof(
+            raises=f"{_ANNOUNCED}::test_what_a_servers_version_keeps_it_from_making_is_absent",
+            spares=f"{_ANNOUNCED}::test_a_whole_dump_announces_what_comes_back",
+        ),
+        Code.VALUES_CHANGED: Proof(raises="mariadb-truncated-values", spares="mariadb-zero-dates"),
+        Code.ZERO_DATES: Proof(raises="mariadb-zero-dates", spares=_SPARED),
+        Code.DEFINERS_ABSENT: Proof(raises="mariadb-definer", spares="mariadb-whole"),
+        Code.NOT_TRANSACTIONAL: Proof(raises="mariadb-myisam", spares="mariadb-whole"),
+        Code.TEXT_DOUBLY_ENCODED: Proof(raises="mariadb-double-encoded", spares="mariadb-whole"),
+        Code.SETTING_NEEDED: Proof(raises="mariadb-setting", spares="mariadb-setting-given"),
+        Code.END_MARK_ABSENT: Proof(raises="mariadb-end-lost", spares="mariadb-no-comments"),
+        Code.TOOL_MESSAGES_IN_BACKUP: Proof(raises="mariadb-stderr-warning", spares="mariadb-stderr-verbose"),
+        Code.WAL_NOT_IN_BACKUP: Proof(raises="sqlite-wal", spares=_SPARED),
+        Code.DATA_IN_ANOTHER_DATABASE: Proof(raises="mariadb-databases", spares=_SPARED),
+        Code.RESTORE_TIME_OVER_OBJECTIVE: Proof(raises="slower-than-hoped", spares="within-the-hour"),
+        # the questions
+        Code.INTEGRITY_ERRORS: Proof(raises="sqlite-cut", spares="sqlite-wal"),
+        Code.NO_TABLES: _NOTHING_BACK,
+        Code.NO_ROWS: Proof(raises="mariadb-schema-only", spares="mariadb-schema-then-data"),
+        Code.TABLE_MISSING: Proof(raises="mariadb-table-left-out", spares="postgresql-rows-left-out"),
+        Code.TABLE_EMPTY: Proof(raises="postgresql-rows-left-out", spares="postgresql-odd-tables"),
+        Code.ROWS_BELOW_MINIMUM: Proof(raises="sqlite-letters-lost", spares="sqlite-letters-enough"),
+        Code.ROWS_BELOW_PREVIOUS: Proof(raises="mariadb-month-shrunk", spares="mariadb-purged"),
+        Code.OBJECTS_BELOW_MINIMUM: Proof(raises="sqlite-view-lost", spares="sqlite-view-there"),
+        Code.OBJECTS_BELOW_PREVIOUS: Proof(raises="mariadb-routines-left-out", spares="mariadb-again"),
+        Code.ORPHAN_ROWS: Proof(raises="mariadb-orphans", spares="mariadb-orphans-known"),
+        Code.ORPHAN_ROWS_KNOWN: Proof(raises="mariadb-orphans-known", spares=_SPARED),
+        Code.ORPHAN_ROWS_GROWN: Proof(raises="mariadb-orphans-grown", spares="mariadb-orphans-known"),
+        Code.NO_FOREIGN_KEYS: Proof(raises="mariadb-no-keys", spares=_SPARED),
+        Code.SEQUENCE_BEHIND: Proof(raises="postgresql-sequence-behind", spares="postgresql-whole"),
+        Code.VIEW_UNUSABLE: Proof(raises="mariadb-definer", spares="mariadb-whole"),
+        Code.MONTH_SHRUNK: Proof(raises="postgresql-month-shrunk", spares="mariadb-purged"),
+        Code.MONTH_EMPTY: Proof(raises="mariadb-month-emptied", spares="mariadb-purged"),
+        Code.MONTH_GAP: Proof(raises="mariadb-month-gap", spares="mariadb-stale"),
+        Code.DATA_STALE: Proof(raises="mariadb-stale", spares="mariadb-closed"),
+        Code.DATA_STALE_CLOSED: Proof(raises="mariadb-closed", spares=_SPARED),
+        Code.DATA_UNDATED: Proof(raises="mariadb-all-ahead", spares="mariadb-appointments"),
+        Code.DATES_IN_FUTURE: Proof(raises="mariadb-appointments", spares=_SPARED),
+        Code.SQL_EXPECTATION_UNMET: Proof(raises="sqlite-answer-unmet", spares="sqlite-answer-met"),
+        Code.SQL_QUESTION_REFUSED: Proof(raises="mariadb-wrong-database", spares="mariadb-table-left-out"),
+        Code.CHECK_TIMED_OUT: _TRIED,
+        Code.CHECK_BROKEN: Proof(raises="sqlite-cut", spares="sqlite-wal"),
+        Code.PYTEST_FAILED: _TRIED,
+        Code.PYTEST_BROKEN: _TRIED,
+        Code.NOTHING_ASKED: _TRIED,
+        Code.IDENTITY_DIFFERS: Proof(raises="sqlite-wrong-practice", spares="sqlite-same-practice"),
+        Code.IDENTITY_ENROLLED: Proof(raises="sqlite-enrolled", spares=_SPARED),
+        Code.IDENTITY_NOT_VERIFIED: _TRIED,
+        Code.PLACE_NOT_TESTED: _TRIED,
+        # the documents
+        Code.DOCUMENTS_UNREADABLE: _WRONG_DOCUMENTS,
+        Code.DOCUMENTS_MISSING: _WRONG_DOCUMENTS,
+        Code.DOCUMENTS_BELOW_PREVIOUS: Proof(
+            raises=f"{_DOCUMENTS}::test_fewer_documents_than_at_the_last_drill_fail_it",
+            spares=_WRONG_DOCUMENTS.spares,
+        ),
+        Code.RANSOMWARE_SIGNS: _WRONG_DOCUMENTS,
+        # the test of the test
+        Code.CONTROL_SILENT: Proof(raises="sqlite-dump-no-minimum", spares="sqlite-dump"),
+        Code.CONTROL_NOT_RUN: _TRIED,
+        Code.COPY_HELD: _TRIED,
+        Code.ACCEPTANCE_EXPIRED: _TRIED,
+        # the drill itself
+        Code.INTERRUPTED: Proof(
+            raises="e2e/test_cli.py::test_an_interrupt_exits_130_and_is_on_record",
+            spares="sqlite-whole",
+        ),
+        Code.ABANDONED: Proof(
+            raises="e2e/test_cli.py::test_a_sweep_after_a_killed_drill_removes_what_it_left_and_closes_its_entry",
+            spares="e2e/test_cli.py::test_an_interrupt_exits_130_and_is_on_record",
+        ),
+        Code.TOOL_BROKEN: Proof(
+            raises=f"{_FAKES}::test_an_engine_that_breaks_is_never_a_failed_backup", spares="sqlite-whole"
+        ),
+        Code.REGISTER_BROKEN: Proof(
+            raises="e2e/test_cli.py::test_a_changed_register_exits_5",
+            spares="mariadb-again",
+        ),
+    }
+)
