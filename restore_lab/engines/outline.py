@@ -124,8 +124,9 @@ class Outline:
             return
         if line.startswith(b"\\restrict "):
             self._begin("restriction", "")
-        elif line.startswith(b"\\unrestrict "):
-            self.open.pop(("restriction", ""), None)
+        elif line.startswith(b"\\unrestrict ") and ("restriction", "") in self.open:
+            del self.open["restriction", ""]
+            self.past_data = True  # the tool has come to its end: what did not come was left out
         elif line.startswith((b"\\connect ", b"\\c ")):
             self.wanted.clear()
             self.given.clear()

@@ -134,6 +134,7 @@ SETVAL = b"SELECT pg_catalog.setval('public.s', 1, true);\n"
         (PG + ROWS_OF_A + ROWS_OF_B, 1, "s"),
         (PG + ROWS_OF_A[:-4], 3, "a"),
         (b"\\restrict x\n" + PG + ROWS_OF_A + ROWS_OF_B + SETVAL, 1, "pg_dump 15"),
+        (PG + ROWS_OF_A + SETVAL + b"\\unrestrict x\n", 1, "b"),
         (PG + ROWS_OF_A + b"-- Data for Name: b; Type: TABLE DATA; Schema: public; Owner: o\n" + SETVAL, 1, "b"),
     ],
 )
@@ -150,6 +151,7 @@ def test_what_pg_dump_begins_it_ends(dump: bytes, missing: int, subject: str) ->
         PG + b"CREATE TABLE public.c (x int)\nPARTITION BY RANGE (x);\n" + ROWS_OF_A + ROWS_OF_B + SETVAL,
         PG + b"CREATE UNLOGGED TABLE public.c (x int);\n" + ROWS_OF_A + ROWS_OF_B + SETVAL,
         b"\\restrict x\n" + PG + ROWS_OF_A + ROWS_OF_B + SETVAL + b"\\unrestrict x\n",
+        b"\\restrict x\n" + PG + ROWS_OF_A + SETVAL + b"\\unrestrict x\n",
         PG + ROWS_OF_A + b"\\connect other\n",
         ROWS_OF_A,
     ],
