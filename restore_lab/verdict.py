@@ -121,25 +121,24 @@ _HARMFUL_LOAD = frozenset({Code.LOAD_ERRORS, Code.LOAD_STOPPED})
 _LACKING = frozenset({Code.COLLATION_ABSENT, Code.EXTENSION_ABSENT, Code.MACHINE_OUT_OF_MEMORY, Code.MACHINE_DISK_FULL})
 
 
-#: After these, what was read is not what the backup holds; findings about the backup job stand all the same.
-_NOT_THE_BACKUPS_BYTES = frozenset({Code.BACKUP_CHANGED_WHILE_READ, Code.SOURCE_UNREADABLE})
+#: What is said of the backup job, whatever the bytes of its last backup are.
 _OF_THE_JOB = frozenset({Code.NO_BACKUP_FOUND, Code.BACKUP_NEVER_FINISHED, Code.BACKUP_OVERDUE})
 
 
 def grade(findings: Iterable[Finding], *, own_series: bool) -> tuple[GradedFinding, ...]:
     """Weigh the findings of one restore (or of the drill as a whole) by the table, heaviest first.
 
-    Of bytes that changed or stopped coming while they were read, nothing is known: what they lack is no failure.
+    Of bytes that changed while they were read nothing is known: what they lack is no failure.
     """
     found = tuple(findings)
     codes = {one.code for one in found}
     foreign = not own_series and bool(codes & _HARMFUL_LOAD)
     doubtful = foreign or bool(codes & _LACKING)
-    is_unread = bool(codes & _NOT_THE_BACKUPS_BYTES)
+    has_changed = Code.BACKUP_CHANGED_WHILE_READ in codes
 
     def weight(code: Code) -> Severity:
         severity = TABLE[code][foreign if code in _HARMFUL_LOAD else doubtful]
-        if is_unread and severity is Severity.FAILED and code not in _OF_THE_JOB:
+        if has_changed and severity is Severity.FAILED and code not in _OF_THE_JOB:
             return Severity.INCONCLUSIVE
         return severity
 

@@ -388,6 +388,7 @@ def test_a_message_of_mysqldump_further_down_weighs_what_it_swallowed(
 
 #: Fifty hours up to now, then every minute of the next days, then one date far ahead, thousands of times.
 AHEAD = """-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)
+SET TIME_ZONE='+01:00';
 CREATE TABLE t (d DATE, ts DATETIME, tz TIMESTAMP NULL, x VARCHAR(30), iso VARCHAR(30), n INT);
 INSERT INTO t SELECT g, g, g, DATE_FORMAT(g, '%Y-%m-%d %H:%i:%s'), DATE_FORMAT(g, '%Y-%m-%dT%H:%i:%s'),
   DATE_FORMAT(g, '%Y%m%d')

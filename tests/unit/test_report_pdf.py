@@ -152,7 +152,10 @@ def test_several_restores_are_each_said(passed: Evidence, read: Reader) -> None:
 def test_page_one_stays_one_page_when_everything_is_long(passed: Evidence, read: Reader) -> None:
     long = "Cabinet W" + "m" * 300
     findings = tuple(
-        GradedFinding(finding=finding(Code.TABLE_MISSING, table=f"{n:02}" + "M" * 62), severity=Severity.FAILED)
+        GradedFinding(
+            finding=finding(Code.ROWS_BELOW_MINIMUM, table=f"{n:02}" + "M" * 62, rows=10**9, minimum=10**12),
+            severity=Severity.FAILED,
+        )
         for n in range(40)
     )
     evidence = replace(
