@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import needs
+import nightly
 import pytest
 from fakes import FAKE_HEAD, FakeSource, Stand
 
@@ -32,6 +35,31 @@ from restore_lab.evidence import (
 from restore_lab.findings import Code, Finding, Severity, finding
 from restore_lab.report.pdf import Seal
 from restore_lab.signature.keys import SigningKey, create_key
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is left to the night; a pattern that fits nothing any more is an error."""
+    collected, fitting = set(), set()
+    for item in items:
+        file, _, name = item.nodeid.partition("::")
+        collected.add(Path(file).name)
+        fits = {pattern for pattern in nightly.LEFT.get(Path(file).name, ()) if re.match(pattern, name)}
+        if fits:
+            item.add_marker(pytest.mark.nightly)
+        fitting |= fits
+    if not any("::" in argument for argument in config.args):
+        idle = {pattern for file in collected for pattern in nightly.LEFT.get(file, ())} - fitting
+        if idle:
+            raise pytest.UsageError(f"tests/nightly.py names what no test is called: {sorted(idle)}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look for the engine before any fixture is made."""
+    if item.get_closest_marker("docker"):
+        needs.docker_engine()
+
 
 STARTED = datetime(2026, 11, 10, 8, 30, tzinfo=UTC)
 TAKEN = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)

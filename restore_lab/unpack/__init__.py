@@ -197,17 +197,17 @@ class _Member(tarfile.TarInfo):
     _BESIDE: ClassVar = frozenset({b"x", b"g", b"X", b"L", b"K"})
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
         """Refuse what is no header and no end: the standard library takes all of it, and nothing at all, for an end.
 
         So does GNU tar when bytes stop after a member, but a writer that died there leaves just the same. One block of
         zeros is enough, as it is for GNU tar. Source: POSIX pax, "ustar Interchange Format".
         """
         try:
-            return super().frombuf(buf, encoding, errors)
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in its stubs
+            raise
         except tarfile.HeaderError as error:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise
             message = "the tar ends without the mark of its end, or a header is ruined"
             raise UnpackFault(Code.ARCHIVE_DAMAGED, "tar", message) from error
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeSandbox
+from needs import absent
 
 from restore_lab import process
 from restore_lab.errors import MachineFailed
@@ -114,11 +115,8 @@ SANDBOXES = [
 
 
 def ready(found: Row) -> Row:
-    lacking = found.sandbox.lacks(SERVER)
-    if lacking and os.environ.get("CI") == "true":
-        pytest.fail(lacking)
-    if lacking:
-        pytest.skip(lacking)
+    if lacking := found.sandbox.lacks(SERVER):
+        absent(lacking)
     return found
 
 

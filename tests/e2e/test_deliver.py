@@ -50,7 +50,7 @@ def lab(sample: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(tmp_path: Path) -> MailServer:
     authority = make_authority(tmp_path)
-    return MailServer(security="starttls", context=authority.server_context(tmp_path, "localhost"))
+    return MailServer(security="starttls", context=authority.server_context(tmp_path, "127.0.0.1"))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def set_mail(lab: Path, *, port: int) -> None:
     path = lab / "lab.toml"
     path.write_text(
         path.read_text("utf-8").partition("\n[mail]")[0]
-        + f'\n[mail]\nhost = "localhost"\nport = {port}\nsender = "{USER}"\nto = "{DOCTOR}"\nuser = "{USER}"\n'
+        + f'\n[mail]\nhost = "127.0.0.1"\nport = {port}\nsender = "{USER}"\nto = "{DOCTOR}"\nuser = "{USER}"\n'
         'password = { file = "keys/mail-password" }\nca_file = "keys/mail-ca.pem"\n',
         "utf-8",
     )
@@ -97,7 +97,7 @@ def test_a_server_that_is_down_exits_4_and_a_later_deliver_sends(lab: Path, serv
 
     assert (seen.returncode, seen.stdout.splitlines()[0]) == (4, b"PASSED")
     first, second = seen.stderr.decode().splitlines()
-    assert "is recorded, but its mail was not delivered: the mail server localhost:" in first
+    assert "is recorded, but its mail was not delivered: the mail server 127.0.0.1:" in first
     assert second == "  see whether it is up; then `restore-lab deliver`"
     assert entries(lab)[-1]["type"] == "closed"
     (mail,) = waiting(lab)
@@ -207,7 +207,7 @@ def test_doctor_says_whom_the_mail_goes_to_and_what_is_wrong_without_the_network
     bad = restore_lab(lab, "doctor")
 
     assert (good.returncode, bad.returncode) == (0, 2)
-    assert b"ok    mail to 1 recipient by localhost:" in good.stdout
+    assert b"ok    mail to 1 recipient by 127.0.0.1:" in good.stdout
     assert b"(starttls); not tried" in good.stdout
     assert b"FAULT mail: " in bad.stdout
     assert b"chmod 600" in bad.stdout

@@ -13,6 +13,7 @@ from typing import Final
 
 from integration.damaged import Damage, Place, name_of, put
 from integration.damaged_making import Backup, made
+from needs import program
 
 MARIADB_END: Final = b"-- Dump completed on 2026-03-12  3:00:01\n"
 POSTGRESQL_END: Final = b"--\n-- PostgreSQL database dump complete\n--\n\n"
@@ -141,7 +142,7 @@ def zipped(*options: str) -> Damage:
     def damage(content: bytes) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "dump.sql").write_bytes(content)
-            argv = ("zip", "--quiet", *options, "dump.zip", "dump.sql")
+            argv = (program("zip"), "--quiet", *options, "dump.zip", "dump.sql")
             subprocess.run(argv, cwd=folder, check=True, timeout=60)
             return (Path(folder) / "dump.zip").read_bytes()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from integration.damaged_practice import DATABASE, KNOWN_DEFINER, practice_sql, write_sqlite
+from needs import program
 
 from restore_lab.engines import ENGINES
 from restore_lab.engines.mariadb.engine import Mariadb
@@ -123,7 +124,7 @@ def _sqlite(backup: Backup) -> bytes:
         write_sqlite(live, backup.change, whose=backup.whose)
         with closing(sqlite3.connect(live)) as database:
             if backup.tool == ("dump",):
-                argv = ("sqlite3", str(live), ".dump")
+                argv = (program("sqlite3"), str(live), ".dump")
                 return subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=60).stdout
             if backup.tool == ("iterdump",):
                 return "\n".join(database.iterdump()).encode() + b"\n"

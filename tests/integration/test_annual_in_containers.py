@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import docker_engine
 
 pytestmark = pytest.mark.docker
 
@@ -43,10 +42,7 @@ def _inspected_during(lab: Path, earlier: set[Path], process: subprocess.Popen[s
 @pytest.fixture(scope="module", params=ENGINES)
 def drill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     engine = str(request.param)
-    there = shutil.which("docker") is not None
-    if not there or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
-        reason = "the Docker engine does not answer"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    docker_engine()
     lab = tmp_path_factory.mktemp("annual") / engine
     subprocess.run([COMMAND, "demo", str(lab), "--engine", engine], check=True, capture_output=True, text=True)
     earlier = set(lab.glob("reports/*/*"))

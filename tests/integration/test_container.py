@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from needs import absent
 
 from restore_lab import process
 from restore_lab.errors import MachineDiskFull, MachineFailed, MachineOutOfMemory
@@ -33,11 +34,8 @@ LAB = f"integration-{os.getpid()}"
 
 @pytest.fixture(autouse=True)
 def _engine_and_image() -> None:
-    lacking = Container().lacks(SERVER)
-    if lacking and os.environ.get("CI") == "true":
-        pytest.fail(lacking)
-    if lacking:
-        pytest.skip(lacking)
+    if lacking := Container().lacks(SERVER):
+        absent(lacking)
 
 
 @pytest.fixture

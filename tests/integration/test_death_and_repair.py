@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from needs import absent, docker_engine
 
 from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
@@ -159,14 +160,8 @@ def lab(samples: Callable[[str], Path], tmp_path: Path) -> Path:
 @pytest.fixture
 def in_container(samples: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A lab of its own whose server runs in a container."""
-    there = shutil.which("docker") is not None
-    if not there or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
-        lacking("the Docker engine does not answer")
+    docker_engine()
     return lambda engine: Path(shutil.copytree(samples(engine), tmp_path / "lab", copy_function=shutil.copy2))
-
-
-def lacking(reason: str) -> None:
-    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 def rest(backup: Path) -> None:
@@ -552,7 +547,7 @@ def mounted(device: str, at: Path, *options: str) -> Iterator[None]:
     """Mount for as long as the block lasts; only root can."""
     done = subprocess.run(["mount", *options, device, str(at)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        lacking(f"nothing can be mounted here: {done.stderr.strip() or 'not root'}")
+        absent(f"nothing can be mounted here: {done.stderr.strip() or 'not root'}")
     try:
         yield
     finally:
@@ -646,7 +641,7 @@ def test_a_backup_that_changes_while_it_is_read_is_not_called_bad(lab: Path, how
 
 def test_a_disk_pulled_out_while_the_backup_is_read_is_inconclusive(lab: Path, tmp_path: Path) -> None:
     if shutil.which("mkfs.ext4") is None:
-        lacking("there is no mkfs.ext4")
+        absent("there is no mkfs.ext4")
     backups, image = lab / "backups", tmp_path / "usb"
     aside = Path(shutil.copytree(backups, tmp_path / "aside", copy_function=shutil.copy2))
     with image.open("wb") as stream:

@@ -53,7 +53,7 @@ def settings(authority: Authority, tmp_path: Path) -> Mail:
     password.write_text(PASSWORD + "\n", "utf-8")
     password.chmod(0o600)
     return Mail(
-        host="localhost",
+        host="127.0.0.1",
         sender=USER,
         to=DOCTOR,
         copy_to=CONTRACTOR,
@@ -65,7 +65,7 @@ def settings(authority: Authority, tmp_path: Path) -> Mail:
 
 @pytest.fixture
 def server(authority: Authority, tmp_path: Path) -> MailServer:
-    return MailServer(security="starttls", context=authority.server_context(tmp_path, "localhost"))
+    return MailServer(security="starttls", context=authority.server_context(tmp_path, "127.0.0.1"))
 
 
 def lab_with(stand: Stand, mail: Mail | None) -> Lab:
@@ -106,7 +106,7 @@ def digest(address: str) -> str:
 def test_a_mail_goes_over_tls_after_a_login_and_leaves_a_signed_receipt(
     stand: Stand, settings: Mail, authority: Authority, tmp_path: Path, security: str
 ) -> None:
-    context = authority.server_context(tmp_path, "localhost")
+    context = authority.server_context(tmp_path, "127.0.0.1")
     server = MailServer(security="tls" if security == "tls" else "starttls", context=context)
     with server.running():
         mail = replace(settings, security=security, port=server.port)  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def test_a_certificate_of_another_name_is_refused(
         run(stand, mail)
         (told,) = send(stand, mail)
 
-    assert "not valid for 'localhost'" in told.fault
+    assert "not valid for '127.0.0.1'" in told.fault
     assert (server.received, len(waiting(stand))) == ([], 2)
 
 
@@ -297,7 +297,7 @@ def test_a_server_that_hangs_is_left_within_the_limit(
 def test_a_server_that_hangs_inside_tls_is_left_within_the_limit(
     stand: Stand, settings: Mail, authority: Authority, tmp_path: Path
 ) -> None:
-    context = authority.server_context(tmp_path, "localhost")
+    context = authority.server_context(tmp_path, "127.0.0.1")
 
     def slowly(live: socket.socket, over: threading.Event) -> None:
         with context.wrap_socket(live, server_side=True) as secured:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 import pytest
 from integration import test_mariadb_restore as mariadb
 from integration import test_postgresql_restore as postgresql
+from needs import absent, third_party
 
 from restore_lab.engines import ENGINES, announced
 from restore_lab.engines.base import HEAD_BYTES, Dump
@@ -139,7 +139,7 @@ def postgresql_dumps(place: postgresql.Place) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize("place", postgresql.LOCAL + postgresql.CONTAINERS)
 def test_a_whole_dump_of_pg_dump_lacks_nothing(place: postgresql.Place) -> None:
     if lacking := place.sandbox.lacks(place.server):
-        mariadb.absent(lacking)
+        absent(lacking)
     judged = {argv: whole("postgresql", data).judgeable for argv, data in postgresql_dumps(place)}
 
     # it drops databases: what is there in the end cannot be told from it
@@ -178,11 +178,8 @@ def test_a_dump_of_sqlite_is_cut_or_whole(tmp_path: Path) -> None:
 
 @pytest.mark.data
 def test_no_third_party_dump_lacks_anything() -> None:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if not folder:
-        mariadb.absent("$RESTORE_LAB_TEST_DATA")
     seen = 0
-    for path in sorted(Path(str(folder)).rglob("*.sql*")):
+    for path in sorted(third_party().rglob("*.sql*")):
         if "mydumper" in path.parts or path.suffix not in {".sql", ".gz"} or path.name.endswith(".tar.gz"):
             continue
         with path.open("rb") as stream:

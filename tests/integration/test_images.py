@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 import pytest
+from needs import absent
 
 from restore_lab import images, process
 from restore_lab.errors import MachineFailed
@@ -24,11 +25,7 @@ def _found(image: Image) -> BuiltImage:
         built, why = images.find(image), f"{image.tag} is not built: `restore-lab image build {image.name}`"
     except MachineFailed as error:
         built, why = None, error.message
-    if built is None and os.environ.get("CI") == "true":
-        pytest.fail(why)
-    if built is None:
-        pytest.skip(why)
-    return built
+    return built or absent(why)
 
 
 def inside(built: BuiltImage, script: str) -> str:

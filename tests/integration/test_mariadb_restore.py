@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
+import needs
 import pytest
 from fakes import FakeEngine
 from fakes import restored as asked_about
+from needs import absent
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.counted import ProblemCount
@@ -32,13 +32,6 @@ from restore_lab.sandboxes.local.driver import Local
 HEADLESS = Dump(engine="mariadb", format="sql", vendor="", version="", series="", tool="")
 PATIENT = "DUPONT-MARCHAND"
 ELSEWHERE = Code.DATA_IN_ANOTHER_DATABASE
-
-
-def absent(what: str) -> None:
-    """Skip by name; where everything must be there, fail."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"absent: {what}")
-    pytest.skip(f"absent: {what}")
 
 
 def machine_server(series: str) -> Server:
@@ -107,10 +100,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 def third_party(*names: str) -> bytes:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if folder is None:
-        absent("$RESTORE_LAB_TEST_DATA")
-    files = [Path(str(folder)) / name for name in names]
+    files = [needs.third_party(name) for name in names]
     return b"".join(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes() for file in files)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 from fakes import FakeEngine
 from fakes import restored as asked_about
+from needs import absent, third_party
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.engines.base import HEAD_BYTES, MOST_ROWS, Database, Inventory, Load
@@ -103,6 +104,8 @@ class Place:
 
     @contextmanager
     def machine(self, size: int) -> Iterator[Machine]:
+        if lacking := self.sandbox.lacks(self.server):
+            absent(lacking)
         need = Need(
             lab_id="test",
             drill_id=f"postgresql-{os.getpid()}",
@@ -123,29 +126,20 @@ CONTAINERS = [
 ]
 
 
-def _usable(place: Place) -> Place:
-    lacking = place.sandbox.lacks(place.server)
-    if lacking and os.environ.get("CI") == "true":
-        pytest.fail(lacking)
-    if lacking:
-        pytest.skip(lacking)
-    return place
-
-
 @pytest.fixture(params=LOCAL)
 def place(request: pytest.FixtureRequest) -> Place:
-    return _usable(request.param)
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=LOCAL + CONTAINERS)
 def any_place(request: pytest.FixtureRequest) -> Place:
-    return _usable(request.param)
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(params=(LOCAL[0], CONTAINERS[0], CONTAINERS[-1]))
 def some_place(request: pytest.FixtureRequest) -> Place:
     """One of each kind of machine, the oldest and the newest series: for what is our doing, not the server's."""
-    return _usable(request.param)
+    return request.param  # type: ignore[no-any-return]
 
 
 @cache
@@ -587,7 +581,7 @@ def test_a_damaged_index_and_a_damaged_table_are_named(place: Place) -> None:
 
 @pytest.fixture(scope="module", params=LOCAL)
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    place = _usable(request.param)
+    place: Place = request.param
     with restored(place, backups(place)["custom"]) as back:
         yield back.database
 
@@ -640,12 +634,7 @@ class TestQuestions:
 
 @pytest.fixture
 def data() -> Path:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if not folder and os.environ.get("CI") == "true":
-        pytest.fail("RESTORE_LAB_TEST_DATA is not set")
-    if not folder:
-        pytest.skip("RESTORE_LAB_TEST_DATA is not set: no third-party databases")
-    return Path(folder)
+    return third_party()
 
 
 @pytest.mark.data

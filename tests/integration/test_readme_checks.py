@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from needs import absent
 
 from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode
 from restore_lab.signature.keys import create_key
@@ -22,13 +21,6 @@ README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 SCRIPTS = dict(re.findall(r"^```sh\n# (check-[a-z]+\.sh)[^\n]*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
 KEY_COMMAND = re.findall(r"^```sh\n(openssl x509 [^\n]*)\n```$", README, re.MULTILINE)
 TOOLS = ("base64", "cmp", "grep", "openssl", "pdfdetach", "pdfsig", "sed", "sh", "sha256sum")
-
-
-def absent(name: str) -> NoReturn:
-    """Skip by name; in CI that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is not on this machine, and CI must have it")
-    pytest.skip(f"{name} is not on this machine")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import shutil
 import tarfile
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from needs import absent, third_party
 
 from restore_lab import drill
 from restore_lab.engines import ENGINES as DRIVERS
@@ -456,19 +456,9 @@ equals = {answer}
 """
 
 
-def absent(what: str) -> None:
-    """Skip by name; where everything must be there, fail."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"absent: {what}")
-    pytest.skip(f"absent: {what}")
-
-
 @pytest.fixture
 def data() -> Path:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if not folder:
-        absent("$RESTORE_LAB_TEST_DATA")
-    return Path(str(folder))
+    return third_party()
 
 
 Drill = Callable[..., Evidence]

@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import needs
 import pytest
+from needs import absent
 
 from restore_lab.engines import ENGINES
 from restore_lab.engines.base import HEAD_BYTES, TIMEOUT, TOO_MANY, Database, References
@@ -50,7 +52,7 @@ class Place:
     def restored(self, backup: bytes) -> Iterator[tuple[Machine, Database]]:
         server = self.server
         if lacking := self.sandbox.lacks(server):
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lacking)
+            absent(lacking)
         need = Need(
             lab_id="tests",
             drill_id=f"references-{os.getpid()}",
@@ -431,10 +433,7 @@ def test_what_the_mariadb_client_says_is_read_line_by_line() -> None:
 
 
 def third_party(*names: str) -> bytes:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if folder is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("absent: $RESTORE_LAB_TEST_DATA")
-    return b"".join((Path(str(folder)) / name).read_bytes() for name in names)
+    return b"".join(needs.third_party(name).read_bytes() for name in names)
 
 
 SAKILA_PG: Final = tuple(f"sakila-pg/postgres-sakila-{name}.sql" for name in ("schema", "insert-data-using-copy"))

@@ -57,7 +57,7 @@ def reminder(name: str) -> Reminder:
 
 
 def mail(port: int = 25, **more: object) -> Mail:
-    return replace(Mail(host="localhost", port=port, security="none", sender="lab@example.org", to=DOCTOR), **more)  # type: ignore[arg-type]
+    return replace(Mail(host="127.0.0.1", port=port, security="none", sender="lab@example.org", to=DOCTOR), **more)  # type: ignore[arg-type]
 
 
 def composed(name: str, *, language: str = "fr", people: People = PEOPLE) -> EmailMessage:
@@ -116,7 +116,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def server(authority: Authority, tmp_path: Path) -> MailServer:
-    return MailServer(security="starttls", context=authority.server_context(tmp_path, "localhost"))
+    return MailServer(security="starttls", context=authority.server_context(tmp_path, "127.0.0.1"))
 
 
 def lab_with(stand: Stand, settings: Mail | None) -> Lab:

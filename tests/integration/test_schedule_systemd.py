@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from needs import docker_engine
 
 pytestmark = pytest.mark.docker
 
@@ -84,10 +85,7 @@ class Booted:
 
 @pytest.fixture(scope="module")
 def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    there = shutil.which("docker") is not None
-    if not there or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
-        reason = "the Docker engine does not answer"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    docker_engine()
     folder = tmp_path_factory.mktemp("image")
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     (folder / "requirements.txt").write_text("\n".join(wanted) + "\n", "utf-8")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from datetime import time
 from pathlib import Path
 
 import pytest
+from needs import program
 
 from restore_lab.schedule.units import Job, Manager, service, timer
 
 
 def _verified(folder: Path, manager: Manager, job: Job, *, mistyped: str = "") -> tuple[int, list[str]]:
     """Have systemd read both units; give its exit code and what it says of them."""
-    if shutil.which("systemd-analyze") is None:
-        reason = "the program systemd-analyze is not here"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    program("systemd-analyze")
     texts = {"service": service(job, manager), "timer": timer(job)}
     for ending, text in texts.items():
         (folder / f"{job.name}.{ending}").write_text(text.replace("[Timer]", f"[Timer]\n{mistyped}"), "utf-8")

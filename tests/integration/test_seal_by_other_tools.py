@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import os
 import random
 import re
 import shutil
@@ -16,12 +15,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import typst
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from needs import absent
 
 from restore_lab.errors import SealBroken
 from restore_lab.signature import authority as authority_module
@@ -71,13 +71,6 @@ digests = sha256
 ess_cert_id_alg = sha256
 ess_cert_id_chain = no
 """
-
-
-def absent(name: str) -> NoReturn:
-    """Skip by name; in CI that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is not on this machine, and CI must have it")
-    pytest.skip(f"{name} is not on this machine")
 
 
 def tool(name: str) -> str:

@@ -7,16 +7,15 @@ import gzip
 import hashlib
 import io
 import lzma
-import os
 import random
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from needs import third_party
 
 from restore_lab.errors import SourceUnreachable
 from restore_lab.findings import Code
@@ -254,13 +253,8 @@ def test_one_block_of_zeros_is_the_end_of_a_tar() -> None:
 
 @pytest.mark.data
 def test_third_party_archives_of_every_kind_come_off_whole() -> None:
-    folder = os.environ.get("RESTORE_LAB_TEST_DATA")
-    if folder is None and os.environ.get("CI") == "true":
-        pytest.fail("absent: $RESTORE_LAB_TEST_DATA")
-    if folder is None:
-        pytest.skip("absent: $RESTORE_LAB_TEST_DATA")
     for engine in ("mariadb", "postgres"):
-        packed = [path for path in (Path(folder) / "ddev" / engine).iterdir() if path.suffix not in {".sql", ".mysql"}]
+        packed = [path for path in third_party("ddev", engine).iterdir() if path.suffix not in {".sql", ".mysql"}]
         assert len(packed) == 18
         for path in packed:
             plain = path.with_name(path.name[: path.name.index(".") + len(path.suffixes[0])])

@@ -158,13 +158,13 @@ class _Member(tarfile.TarInfo):
     _BESIDE: ClassVar = frozenset({b"x", b"g", b"X", b"L", b"K"})
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
         """Refuse what is no header and no end: the standard library takes both for an end."""
         try:
-            return super().frombuf(buf, encoding, errors)
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in its stubs
+            raise
         except tarfile.HeaderError:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise
             raise Cut from None
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:

@@ -1,0 +1,45 @@
+"""What `tox` leaves to `tox -e nightly`: more places, series and engines for what is tried on some of them every time.
+
+Nothing is left here that has no sister in the daily run; a line that fits no test any more stops the run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: File -> patterns of test names with their parameters, as in a node id (regular expressions, matched from the start).
+LEFT: Final[dict[str, tuple[str, ...]]] = {
+    # every kind of backup and every series daily, each pair of them nightly
+    "test_postgresql_restore.py": (
+        r"test_a_whole_backup_comes_back_whole\[container-13-(tar|plain|inserts)",
+        r"test_a_whole_backup_comes_back_whole\[container-15-(custom|plain|inserts)",
+        r"test_a_whole_backup_comes_back_whole\[container-17-(custom|tar|inserts)",
+        r"test_a_whole_backup_comes_back_whole\[container-18-(custom|tar|plain)",
+        r"(?!test_a_whole_backup_comes_back_whole).*\[container-13",
+        r"test_a_dump_cut_between_statements_is_told.*\[container-18",
+    ),
+    # 10.11 is also the series of `local`
+    "test_mariadb_restore.py": (
+        r"test_third_party_dumps_come_back_whole\[container-",
+        r"(?!test_a_made_backup_restores|test_third_party).*\[container-10\.11",
+    ),
+    "test_real_databases.py": (
+        r"test_a_wrapped_dump_with_a_misleading_name_comes_back\[.*\.(tgz|bz2|zip|gz)\]",
+        r"test_a_real_database_comes_back_as_its_row_says\[(.*-older|ddev-postgresql-oneuser|d7tester-1)\]",
+    ),
+    "test_past_months.py": (r"test_(a_purge_is_a_loss|the_same_backup_again|another_practices_data).*\[mariadb\]",),
+    "test_references.py": (r".*\[(postgresql-13|mariadb-10\.11)-container\]",),
+    "test_death_and_repair.py": (
+        r"test_a_server_or_a_machine_killed.*\[(mariadb-machine-load|postgresql-server-load)",
+        r"test_a_server_or_a_machine_killed.*\[.*-CONTROL_NOT_RUN\]",
+        r"test_docker_stopped_while_a_dump_loads",
+    ),
+    "test_codes_raised.py": (r"test_what_is_near_it_is_spared\[MACHINE_",),
+    "test_server_leaks.py": (
+        r"test_a_dump_that_fails_on_a_row.*with_broken_statements\]",
+        r"test_a_drill_killed_while_it_loads.*-15\]",
+    ),
+    "test_leaks.py": (r"test_a_dump_that_fails_on_a_row.*_with_a_broken_statement-",),
+    "test_leaks_everywhere.py": (r"test_nothing_outside_the_container_shows.*\[postgresql\]",),
+    "test_document_leaks.py": (r"test_what_is_wrong_with_the_documents.*\[(locked|cut|<lambda>-seen4)",),
+}
