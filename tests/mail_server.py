@@ -78,7 +78,7 @@ class Received:
         return message
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True)  # no slots: aiosmtpd looks at every member, and Python 3.11.2 gives one it cannot read
 class MailServer:
     """What the server does, and what it took; `handle_*` are aiosmtpd's own hooks."""
 
