@@ -45,6 +45,7 @@ ACCEPTABLE: Final = frozenset(
         Code.DATA_STALE,
         Code.SQL_EXPECTATION_UNMET,
         Code.PYTEST_FAILED,
+        Code.PAGE_NOT_AS_EXPECTED,
         Code.DOCUMENTS_UNREADABLE,
         Code.DOCUMENTS_MISSING,
         Code.DOCUMENTS_BELOW_PREVIOUS,

@@ -25,7 +25,7 @@ from restore_lab.sample_practice import (
     sql_script,
     write_sqlite,
 )
-from restore_lab.sandboxes import SANDBOXES
+from restore_lab.sandboxes import AUTOMATIC
 from restore_lab.sandboxes.base import Machine, Need, Server
 from restore_lab.signature.keys import create_key
 
@@ -108,7 +108,7 @@ def _script(dialect: Dialect, sample: Sample) -> Iterator[bytes]:
 def _server(sample: Sample) -> Iterator[tuple[Machine, Server]]:
     """Lend a machine with the newest server of that engine that this host can run."""
     for server in reversed(ENGINES[sample.engine]().offered()):
-        for sandbox in (driver() for driver in SANDBOXES.values()):
+        for sandbox in (driver() for driver in AUTOMATIC):
             if sandbox.lacks(server) is None:
                 need = Need(
                     lab_id=sample.lab_id,

@@ -69,7 +69,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """The machine a restore ran on: kind (`container`, `local`, ...), what held it, what it ran from."""
+    """The machine a restore ran on: kind (`container`, `local`, ...), what held it, what it ran from; on which node."""
 
     sandbox: str
     isolation: Isolation
@@ -79,6 +79,30 @@ class Conditions:
     image: str | None = None
     image_id: str | None = None
     chosen_because: str = ""
+    node: str | None = None
+    hardware: str | None = None
+    sbom_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EgressRecord:
+    """Connections tried from inside a machine, to this host and beyond; `open` are those that did not fail at once."""
+
+    machine: Literal["database", "application"]
+    tried: int
+    open: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplicationRecord:
+    """The application that ran on top of the restored database: what held it, and whether there was a way out.
+
+    `ready_seconds` goes from its start to its first page; None when it gave none.
+    """
+
+    conditions: Conditions
+    egress: tuple[EgressRecord, ...] = ()
+    ready_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,6 +217,7 @@ class RestoreRecord:
     controls: tuple[ControlRecord, ...] = ()
     identity_hmac: str | None = None
     held_until: datetime | None = None
+    application: ApplicationRecord | None = None
 
     @property
     def is_of_documents(self) -> bool:

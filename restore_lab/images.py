@@ -1,11 +1,10 @@
-"""The images throwaway machines run: which there are, and how they are built, with a registry or without."""
+"""The images machines run: which there are, how they are built, with a registry or without, what is in them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +14,10 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from restore_lab import process
+from restore_lab import process, sbom
 from restore_lab.errors import MachineFailed
-from restore_lab.sandboxes.container.docker_engine import reached
+from restore_lab.sandboxes.container.docker_engine import image_files, reached
+from restore_lab.sandboxes.container.plan import SBOM_LABEL
 
 PREFIX = "restore-lab"
 RECIPE_LABEL = "restore-lab.recipe"
@@ -25,6 +25,7 @@ BASE_LABEL = "restore-lab.base"
 SUITE_LABEL = "restore-lab.suite"
 PACKAGES_LABEL = "restore-lab.packages-sha256"
 PACKAGES_FILE = "/usr/share/restore-lab/packages.txt"
+_DPKG_STATUS = "/var/lib/dpkg/status"
 
 #: How long (seconds) a registry may stay silent before the image is made without one.
 _PULL_SECONDS = 15
@@ -40,7 +41,7 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """One database server series and the Debian suite whose own packages it comes from."""
+    """One series of a database server, or of an application, and the Debian suite whose own packages it comes from."""
 
     engine: str
     series: str
@@ -59,13 +60,22 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltImage:
-    """An image on this host. `base` says what it was made from, `packages` are ``name=version``, sorted."""
+    """An image on this host. `base` says what it was made from, `packages` are ``name=version``, sorted.
+
+    `sbom` is the list of its packages as CycloneDX, whose digest stands in the evidence of what ran from the image.
+    """
 
     tag: str
     image_id: str
     suite: str
     base: str
     packages: tuple[str, ...]
+    sbom: bytes
+
+    @property
+    def sbom_sha256(self) -> str:
+        """The digest of the list."""
+        return hashlib.sha256(self.sbom).hexdigest()
 
 
 IMAGES: Mapping[str, Image] = {
@@ -77,6 +87,7 @@ IMAGES: Mapping[str, Image] = {
         Image(engine="postgresql", series="18", suite="forky"),
         Image(engine="mariadb", series="10.11", suite="bookworm"),
         Image(engine="mariadb", series="11.8", suite="trixie"),
+        Image(engine="survey", series="1", suite="bookworm"),
     )
 }
 
@@ -104,14 +115,21 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
         recipe = _recipe(image.engine, image.series, image.suite, base or "")
         if _label(engine, image.tag, RECIPE_LABEL) == recipe:
             progress(f"{image.tag} is built already")
+            digest = _sbom_digest(image.tag, image)
+            if _label(engine, image.tag, SBOM_LABEL) != digest:  # by a release that wrote no list, or another
+                _relabel(engine, image.tag, image.tag, {SBOM_LABEL: digest})
         else:
             suite_base = _suite_base(engine, image.suite, base, progress)
             progress(f"building {image.tag}")
             arguments = {"BASE": suite_base, "SERIES": image.series}
             made = _docker_build(engine, _folder() / image.engine, f"{image.tag}-unlabelled", arguments)
-            listed = hashlib.sha256(_packages_file(engine, made)).hexdigest()
-            origin = _label(engine, suite_base, BASE_LABEL)
-            labels = {RECIPE_LABEL: recipe, BASE_LABEL: origin, SUITE_LABEL: image.suite, PACKAGES_LABEL: listed}
+            labels = {
+                RECIPE_LABEL: recipe,
+                BASE_LABEL: _label(engine, suite_base, BASE_LABEL),
+                SUITE_LABEL: image.suite,
+                PACKAGES_LABEL: hashlib.sha256(image_files(made, PACKAGES_FILE)[0]).hexdigest(),
+                SBOM_LABEL: _sbom_digest(made, image),
+            }
             _relabel(engine, made, image.tag, labels)
             engine.images.remove(made)
         built = _described(engine, image.tag)
@@ -216,26 +234,26 @@ def _described(engine: docker.DockerClient, tag: str) -> BuiltImage | None:
         found = engine.images.get(tag)
     except ImageNotFound:
         return None
-    lines = _packages_file(engine, tag).decode("utf-8", "replace").splitlines()
+    listed, status = image_files(tag, PACKAGES_FILE, _DPKG_STATUS)
+    suite = str(found.labels.get(SUITE_LABEL, ""))
     return BuiltImage(
         tag=tag,
         image_id=str(found.id),
-        suite=str(found.labels.get(SUITE_LABEL, "")),
+        suite=suite,
         base=str(found.labels.get(BASE_LABEL, "")),
-        packages=tuple(sorted(lines)),
+        packages=tuple(sorted(listed.decode("utf-8", "replace").splitlines())),
+        sbom=_sbom(status, tag, suite),
     )
 
 
-def _packages_file(engine: docker.DockerClient, tag: str) -> bytes:
-    """Read the package list out of an image without running anything of it."""
-    container = engine.containers.create(tag, network_mode="none")
-    try:
-        pieces, _ = container.get_archive(PACKAGES_FILE)
-        with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
-            member = archive.extractfile(Path(PACKAGES_FILE).name)
-            return member.read() if member else b""
-    finally:
-        container.remove(force=True, v=True)
+def _sbom(status: bytes, tag: str, suite: str) -> bytes:
+    return sbom.document(tag, suite, sbom.installed(status.decode("utf-8", "replace")))
+
+
+def _sbom_digest(tag: str, image: Image) -> str:
+    """Digest the list of an image that lies under `tag` until it has its own."""
+    (status,) = image_files(tag, _DPKG_STATUS)
+    return hashlib.sha256(_sbom(status, image.tag, image.suite)).hexdigest()
 
 
 def _label(engine: docker.DockerClient, tag: str, label: str) -> str:
@@ -248,9 +266,9 @@ def _label(engine: docker.DockerClient, tag: str, label: str) -> str:
 def _recipe(*parts: str) -> str:
     """Digest everything a build depends on but the packages of the day."""
     digest = hashlib.sha256("\0".join(parts).encode())
-    for dockerfile in sorted(_folder().glob("*/Dockerfile")):
-        if dockerfile.parent.name in {"base", *parts}:
-            digest.update(dockerfile.read_bytes())
+    for file in sorted(_folder().glob("*/*")):
+        if file.is_file() and file.parent.name in {"base", *parts}:
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

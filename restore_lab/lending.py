@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from restore_lab.engines.base import Dump, Engine
-from restore_lab.evidence import Isolation
+from restore_lab.evidence import ApplicationRecord, Conditions, Isolation
 from restore_lab.findings import Code
 from restore_lab.lab import Lab
 from restore_lab.notebook import Notebook
-from restore_lab.sandboxes.base import Machine, Need, Sandbox, Server
+from restore_lab.sandboxes.base import Hosting, Machine, Need, Sandbox, Server
 from restore_lab.scenario import Restore
 
 #: A machine older than this belongs to a dead drill.
@@ -59,20 +59,40 @@ class Lending:
         Raises:
             MachineFailed: it could not be made, or broke.
         """
-        need = Need(
+        need = self._need(ground.server, backup_bytes=backup_bytes, memory_mb=self.restore.memory_mb)
+        with self._looked_up(ground.sandbox.machine(need)) as machine:
+            self._look_at(machine)
+            yield machine
+
+    @contextmanager
+    def beside(self, sandbox: Hosting, machine: Machine, *, image: str, memory_mb: int) -> Iterator[Machine]:
+        """Lend the machine of an application, which shares the loopback of `machine`; as `machine` otherwise."""
+        server = Server(engine="application", series="", own_series=True, image=image, folders=(), programs=())
+        need = self._need(server, backup_bytes=0, memory_mb=memory_mb)
+        with self._looked_up(sandbox.beside(machine, need)) as live:
+            held = replace(live.conditions, chosen_because="first choice")
+            self.notes.keep(application=ApplicationRecord(conditions=held))
+            self._note_isolation(held)
+            yield live
+
+    def _need(self, server: Server, *, backup_bytes: int, memory_mb: int) -> Need:
+        return Need(
             lab_id=self.lab.lab_id,
             drill_id=self.drill_id,
             restore_id=self.notes.record.restore_id,
-            server=ground.server,
+            server=server,
             backup_bytes=backup_bytes,
-            memory_bytes=self.restore.memory_mb * 1024**2,
+            memory_bytes=memory_mb * 1024**2,
             expires_at=datetime.now(UTC) + _MACHINE_LIFE,
             timezone=self.lab.settings.practice.timezone,
         )
+
+    @contextmanager
+    def _looked_up(self, lent: AbstractContextManager[Machine]) -> Iterator[Machine]:
+        """Keep what became of a machine and of all that was made for it."""
         machine = None
         try:
-            with ground.sandbox.machine(need) as machine:
-                self._look_at(machine)
+            with lent as machine:
                 yield machine
         finally:
             if machine is not None:
@@ -87,6 +107,9 @@ class Lending:
             self.notes.keep(conditions=held)
         elif self.notes.record.conditions.isolation is held.isolation:
             return
+        self._note_isolation(held)
+
+    def _note_isolation(self, held: Conditions) -> None:
         if held.isolation is not Isolation.SEALED:
             partial = held.isolation is Isolation.PARTIAL
             self.notes.note(Code.ISOLATION_PARTIAL if partial else Code.ISOLATION_NONE, mechanism=held.mechanism)

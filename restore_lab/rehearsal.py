@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from restore_lab.application import on_top
 from restore_lab.checks.base import Check, Previous, Restored
 from restore_lab.checks.crossing import Crossing
 from restore_lab.controls import CUT, SPOILT, Cut, spoil
@@ -24,7 +25,7 @@ from restore_lab.errors import (
 )
 from restore_lab.events import BytesRead, Stage
 from restore_lab.evidence import ControlRecord, DumpRecord, RecoveryPointRecord, ServerRecord
-from restore_lab.findings import Code
+from restore_lab.findings import Code, safe_text
 from restore_lab.holding import Holding
 from restore_lab.lab import Lab, Place
 from restore_lab.lending import Lending
@@ -42,6 +43,8 @@ _MOST_EXPANSION = 200
 _LEAST_EXPANDED_BYTES = 1024**3
 #: What a packed dump is taken to grow to when a machine is chosen for it.
 _USUAL_EXPANSION = 8
+#: A file's name is as long at most, in bytes (NAME_MAX); escaped, it is cut there.
+_LONGEST_NAME = 255
 #: Which finding a broken tool is; the first that fits.
 _BROKEN_TOOLS: tuple[tuple[type[Exception], Code], ...] = (
     (EngineFailed, Code.SERVER_FAILED),
@@ -150,7 +153,7 @@ class Rehearsal:
         self.notes.keep(
             recovery_point=RecoveryPointRecord(
                 source=source.label,
-                point=point.point_id,
+                point=safe_text(point.point_id, _LONGEST_NAME),
                 taken_at=point.taken_at,
                 dated_by=point.dated_by,
                 size_bytes=point.size_bytes,
@@ -195,7 +198,8 @@ class Rehearsal:
                 crossing=self.crossing,
                 lab_id=self.lab.lab_id,
             )
-            ask_all(self.questions, restored, self.notes)
+            with on_top(self.restore.application, lending, ground, restored) as asked:
+                ask_all(self.questions, asked, self.notes)
             if self.holding is None:  # a copy that somebody is to look at is not spoilt
                 self._control(SPOILT, lambda: spoil(self.restore.check, restored, self.notes.record))
                 self.notes.enter(Stage.DESTROY)

@@ -14,8 +14,8 @@ from restore_lab.engines import ENGINES
 from restore_lab.engines.base import Engine
 from restore_lab.errors import ConfigurationError
 from restore_lab.lab import Lab
-from restore_lab.sandboxes import SANDBOXES
-from restore_lab.sandboxes.base import Sandbox
+from restore_lab.sandboxes import AUTOMATIC, SANDBOXES
+from restore_lab.sandboxes.base import Hosting, Sandbox
 from restore_lab.settings import STRICT, OneOf, read_toml
 
 FILE_NAME = "scenario.toml"
@@ -31,7 +31,31 @@ class Auto:
 
     def sandboxes(self) -> tuple[Sandbox, ...]:
         """Give every kind with its default settings, preferred first."""
-        return tuple(driver() for driver in SANDBOXES.values())
+        return tuple(driver() for driver in AUTOMATIC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Application:
+    """An application to run on top of the restored database, for checks of kind `http`; only containers host one.
+
+    It listens on `port` of the loopback and must show a first page within `ready_seconds`; `memory_mb` is its own.
+    """
+
+    __pydantic_config__ = STRICT
+
+    image: str
+    port: int = 8080
+    ready_seconds: int = 60
+    memory_mb: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuse a port that an ordinary user cannot hold, or that the database has."""
+        if not 1024 <= self.port <= 65535 or self.port in {3306, 5432}:
+            raise ValueError("`port` is 1024 to 65535, and neither 3306 nor 5432, where the database is")
+        if not 1 <= self.ready_seconds <= 600:
+            raise ValueError("`ready_seconds` is 1 to 600")
+        if self.memory_mb < 64:
+            raise ValueError("`memory_mb` is 64 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,9 +74,10 @@ class Restore:
     memory_mb: int = 2048
     objective_rto_seconds: int | None = None
     identity: str | None = None
+    application: Application | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a restore that asks nothing, and two questions of one title."""
+        """Refuse a restore that asks nothing, two questions of one title, and an application nobody can or does ask."""
         titles = [*(check.title for check in self.check), *(("identity",) if self.identity else ())]
         if self.identity is not None and not self.identity.strip():
             raise ValueError("identity is a statement; leave it out where there is none")
@@ -62,11 +87,16 @@ class Restore:
             raise ValueError("two questions have the same title; give each its own")
         if any(check.kind == "documents" for check in self.check) and not (self.engine and self.engine.archives):
             raise ValueError('a question about documents needs a restore of them: engine = { kind = "files" }')
+        if any(check.kind == "http" for check in self.check) != (self.application is not None):
+            raise ValueError("a question of kind http and a [restore.application] need each other")
+        if self.application is not None and not self.sandboxes:
+            raise ValueError('an application runs beside a container alone: machine = { kind = "container" }')
 
     @property
     def sandboxes(self) -> tuple[Sandbox, ...]:
-        """The kinds of machine this restore may run on, preferred first."""
-        return self.machine.sandboxes() if isinstance(self.machine, Auto) else (self.machine,)
+        """The kinds of machine this restore may run on, preferred first; beside an application, those that host one."""
+        kinds = self.machine.sandboxes() if isinstance(self.machine, Auto) else (self.machine,)
+        return tuple(kind for kind in kinds if self.application is None or isinstance(kind, Hosting))
 
     @property
     def engines(self) -> tuple[Engine, ...]:

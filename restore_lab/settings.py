@@ -12,7 +12,15 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from restore_lab.errors import ConfigurationError
@@ -35,6 +43,21 @@ def _from_root(path: Path, info: ValidationInfo) -> Path:
 
 #: A path in a lab file: relative ones start at the lab's own folder.
 LabPath = Annotated[Path, AfterValidator(_from_root)]
+
+
+def _node_folder(name: str, info: ValidationInfo) -> Path:
+    if not re.fullmatch(NODE_NAME, name):
+        raise ValueError("the name of a node: letters, digits, - and _")
+    root = (info.context or {}).get("root", Path())
+    return Path(root).parent.parent / "nodes" / name
+
+
+#: How nodes may be called.
+NODE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+#: A node that a scenario names: its folder in the lab, `nodes/NAME` beside `scenarios/`.
+NodeFolder = Annotated[
+    Path, BeforeValidator(_node_folder), WithJsonSchema({"type": "string", "pattern": f"^{NODE_NAME}$"})
+]
 
 #: Settings dataclasses refuse what they do not know.
 STRICT = {"extra": "forbid"}

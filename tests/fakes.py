@@ -153,7 +153,7 @@ class FakeMachine:
         if self.destroyed:
             raise MachineFailed("the fake machine is gone")
         fed = sum(len(piece) for piece in stdin or ())
-        return Completed(exit_code=0, stdout=b"", stderr=b"", cut=False, fed_bytes=fed, seconds=0.0)
+        return Completed(exit_code=0, stdout=self.sandbox.says, stderr=b"", cut=False, fed_bytes=fed, seconds=0.0)
 
     def start(self, argv: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
         del argv, environment
@@ -166,12 +166,16 @@ class FakeMachine:
 
 @dataclass(kw_only=True, slots=True)
 class FakeSandbox:
-    """Lends fake machines; faults at `create`, `look` and `destroy`; one that `stays` cannot be removed."""
+    """Lends fake machines; faults at `create`, `look` and `destroy`; one that `stays` cannot be removed.
+
+    Every command in them `says` the same.
+    """
 
     faults: Faults = field(default_factory=dict)
     lacking: str | None = None
     isolation: Isolation = Isolation.SEALED
     stays: bool = False
+    says: bytes = b""
     lent: list[FakeMachine] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
     left: list[tuple[Need, str]] = field(default_factory=list)

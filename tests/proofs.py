@@ -25,6 +25,7 @@ class Proof:
 _RAISED: Final = "integration/test_codes_raised.py::test_it_is_raised"
 _SPARED: Final = "integration/test_codes_raised.py::test_what_is_near_it_is_spared"
 _TRIED: Final = Proof(raises=_RAISED, spares=_SPARED)
+_APPLICATION: Final = "integration/test_application.py"
 _FAKES: Final = "unit/test_drill_on_fakes.py"
 _ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
 _POSTGRESQL: Final = "integration/test_postgresql_restore.py"
@@ -73,6 +74,10 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             spares=_SPARED,
         ),
         Code.COPY_NOT_SHOWN_GONE: _TRIED,
+        Code.APPLICATION_FAILED: Proof(
+            raises=f"{_APPLICATION}::test_an_application_that_gives_no_page_tells_nothing_of_the_backup",
+            spares=f"{_APPLICATION}::test_a_whole_backup_shows_its_pages",
+        ),
         # the load
         Code.SERVER_OF_ANOTHER_SERIES: Proof(raises="postgresql-13-elsewhere", spares="postgresql-13"),
         Code.SERVER_FAILED: Proof(
@@ -137,6 +142,10 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.CHECK_BROKEN: Proof(raises="sqlite-cut", spares="sqlite-wal"),
         Code.PYTEST_FAILED: _TRIED,
         Code.PYTEST_BROKEN: _TRIED,
+        Code.PAGE_NOT_AS_EXPECTED: Proof(
+            raises=f"{_APPLICATION}::test_an_emptied_table_of_answers_fails_the_page",
+            spares=f"{_APPLICATION}::test_a_whole_backup_shows_its_pages",
+        ),
         Code.NOTHING_ASKED: _TRIED,
         Code.IDENTITY_DIFFERS: Proof(raises="sqlite-wrong-practice", spares="sqlite-same-practice"),
         Code.IDENTITY_ENROLLED: Proof(raises="sqlite-enrolled", spares=_SPARED),

@@ -6,6 +6,7 @@ from restore_lab.checks.document_names import DocumentNames
 from restore_lab.checks.documents import DocumentsOpen
 from restore_lab.checks.foreign_keys import ForeignKeys
 from restore_lab.checks.freshness import Freshness
+from restore_lab.checks.http import Http
 from restore_lab.checks.integrity import Integrity
 from restore_lab.checks.objects import Objects
 from restore_lab.checks.pytest_checks import PytestChecks
@@ -21,4 +22,5 @@ CHECKS: dict[str, type[Check]] = {
     "document_names": DocumentNames,
     "sql": Sql,
     "pytest": PytestChecks,
+    "http": Http,
 }

@@ -40,6 +40,14 @@ class Previous:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunningApplication:
+    """An application on top of the restored database, on a machine of its own: it is asked from inside that one."""
+
+    machine: Machine
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Restored:
     """A restored database and what is known around it; `now` and `taken_at` are aware."""
 
@@ -54,6 +62,7 @@ class Restored:
     previous: Previous | None = None
     crossing: Crossing | None = None
     lab_id: str = ""
+    application: RunningApplication | None = None
 
     @property
     def held_at(self) -> datetime:

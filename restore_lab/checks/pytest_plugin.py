@@ -13,7 +13,7 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from restore_lab.checks.pytest_checks import OUTCOMES, RESTORED
 from restore_lab.engines import ENGINES
 from restore_lab.engines.base import Database
-from restore_lab.sandboxes import SANDBOXES
+from restore_lab.sandboxes import attach
 from restore_lab.sandboxes.base import Handle, Machine, Server
 
 _seen: dict[str, str] = {}
@@ -38,7 +38,7 @@ class MachineBackend(BaseBackend):  # type: ignore[misc]
 def _where() -> tuple[Machine, Server, str]:
     where = json.loads(os.environ[RESTORED])
     handle = Handle(**where["handle"])
-    return SANDBOXES[handle.kind]().attach(handle), Server(**where["server"]), where["engine"]
+    return attach(handle), Server(**where["server"]), where["engine"]
 
 
 @pytest.fixture(scope="session")

@@ -105,12 +105,13 @@ def sweep(folder: str) -> int:
     from restore_lab.history import close_abandoned  # noqa: PLC0415
     from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
+    from restore_lab.sandboxes.raspberry_pi.driver import nodes_of  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     key = open_key(lab)
     now = datetime.now(UTC)
     removals, unseen = list[Removal](), list[str]()
-    for sandbox in Auto().sandboxes():
+    for sandbox in (*Auto().sandboxes(), *nodes_of(lab.root)):
         try:
             removals += sandbox.sweep(now=now, lab_id=lab.lab_id)
         except MachineFailed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -11,7 +12,7 @@ from restore_lab.errors import ExitCode, UsageError
 
 @click.group()
 def image() -> None:
-    """Build and list the images containers run from."""
+    """Build and list the images containers run from, and what is in them."""
 
 
 @image.command("build", epilog="For example: restore-lab image build postgresql:15")
@@ -40,7 +41,14 @@ def list_images(*, as_json: bool) -> int:
     built = {name: find(one) for name, one in IMAGES.items()}
     if as_json:
         plain = {
-            name: one and {"image_id": one.image_id, "suite": one.suite, "base": one.base, "packages": one.packages}
+            name: one
+            and {
+                "image_id": one.image_id,
+                "suite": one.suite,
+                "base": one.base,
+                "packages": one.packages,
+                "sbom_sha256": one.sbom_sha256,
+            }
             for name, one in built.items()
         }
         click.echo(json.dumps(plain, indent=2))
@@ -48,3 +56,25 @@ def list_images(*, as_json: bool) -> int:
     for name, one in built.items():
         click.echo(f"{name:<18} {f'{one.image_id}  {one.suite}' if one else 'not built'}")
     return ExitCode.PASSED
+
+
+@image.command("sbom", epilog="For example: restore-lab image sbom postgresql:15 --output postgresql-15.cdx.json")
+@click.argument("name")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.  [default: stdout]")
+def write_sbom(name: str, output: Path | None) -> None:
+    """Write the list of an image's packages (CycloneDX 1.5, JSON)."""
+    from restore_lab.images import IMAGES, find  # noqa: PLC0415
+
+    if name not in IMAGES:
+        raise UsageError(f"no image is called {name}", hint=f"there are: {', '.join(IMAGES)}")
+    built = find(IMAGES[name])
+    if built is None:
+        raise UsageError(f"{IMAGES[name].tag} is not built here", hint=f"restore-lab image build {name}")
+    if output is None:
+        click.echo(built.sbom, nl=False)
+        return
+    try:
+        output.write_bytes(built.sbom)
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from error
+    click.echo(f"{output}  sha256:{built.sbom_sha256}  {len(built.packages)} packages")

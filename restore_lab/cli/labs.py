@@ -64,7 +64,7 @@ def doctor(folder: str) -> int:
     faults = [fault for fault in (_key(lab), say_mail(lab), *_scenarios(lab)) if fault]
     for fault in faults:
         click.echo(f"FAULT {fault}")
-    _machines()
+    _machines(lab)
     return ExitCode.USAGE if faults else ExitCode.PASSED
 
 
@@ -107,16 +107,18 @@ def _scenarios(lab: Lab) -> list[str]:
     return faults or ([] if list((lab.root / "scenarios").glob("*/scenario.toml")) else ["the lab has no scenario"])
 
 
-def _machines() -> None:
-    """Say which servers a drill could run on here, those that lack the same on one line."""
+def _machines(lab: Lab) -> None:
+    """Say which servers a drill could run on here and on the lab's nodes, those that lack the same on one line."""
     from restore_lab.engines import ENGINES  # noqa: PLC0415
-    from restore_lab.sandboxes import SANDBOXES  # noqa: PLC0415
+    from restore_lab.sandboxes import AUTOMATIC  # noqa: PLC0415
+    from restore_lab.sandboxes.raspberry_pi.driver import nodes_of  # noqa: PLC0415
 
     servers = [server for engine in ENGINES.values() for server in engine().offered()]
-    for kind, driver in SANDBOXES.items():
+    here = ((driver().kind, driver()) for driver in AUTOMATIC)
+    for kind, sandbox in (*here, *((f"node {one.node.name}", one) for one in nodes_of(lab.root))):
         lacks: dict[str | None, list[str]] = {}
         for server in servers:
-            lacks.setdefault(driver().lacks(server), []).append(f"{server.engine} {server.series}")
+            lacks.setdefault(sandbox.lacks(server), []).append(f"{server.engine} {server.series}")
         for lack, names in lacks.items():
             said = f"{kind}: {', '.join(names)}"
             click.echo(f"no    {said}: {lack}" if lack else f"ok    {said}")

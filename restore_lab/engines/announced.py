@@ -5,6 +5,7 @@ Nothing is said where the outline may be wrong: a cut nobody sees here still sho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
@@ -46,6 +47,7 @@ _EXPLAINED: Final = frozenset(
     }
 )
 _UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
+_SPACES: Final = re.compile(r"[ \t\n\r\v\f]+")
 
 
 def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Finding]:
@@ -115,4 +117,6 @@ def _is_there(one: Named, known: AbstractSet[Named], bare: AbstractSet[str], def
 
 
 def _folded(one: Named, *, folds: bool) -> Named:
-    return Named(one.place.casefold(), one.name.casefold()) if folds else one
+    """Read a name as the outline does, to whom any white space is one space; without case where the engine folds it."""
+    place, name = (_SPACES.sub(" ", part) for part in (one.place, one.name))
+    return Named(place.casefold(), name.casefold()) if folds else Named(place, name)

@@ -32,6 +32,7 @@ def restore_sections(restore: RestoreRecord, wording: Wording) -> tuple[Section,
     sections = (
         _backup(restore, wording),
         _machine(restore, wording),
+        _application(restore, wording),
         _timeline(restore, wording),
     )
     return tuple(section for section in sections if section.blocks)
@@ -123,12 +124,50 @@ def _conditions(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
     isolation = f"{named(conditions.isolation, wording)} ({mechanism(conditions.mechanism, wording)})"
     return (
         fact(text("Kind"), named(conditions.sandbox, wording)),
+        *_node(conditions, wording),
         fact(text("Isolation in force"), isolation),
         fact(text("Data held"), named(conditions.storage, wording)),
         fact(text("Image"), conditions.image, absent=text("not applicable")),
         fact(text("Image ID"), conditions.image_id, mono=True, absent=text("not applicable")),
+        *_packages(conditions, wording),
         fact(text("Why this machine"), _chosen(conditions.chosen_because, wording), absent=text("not stated")),
     )
+
+
+def _node(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
+    if conditions.node is None:
+        return ()
+    name = wording.text("{name} ({hardware})", name=conditions.node, hardware=conditions.hardware)
+    return (fact(wording.text("Test machine"), name),)
+
+
+def _packages(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
+    if conditions.sbom_sha256 is None:  # an image that is not ours, or none
+        return ()
+    return (fact(wording.text("SHA-256 of the list of its packages (SBOM)"), conditions.sbom_sha256, mono=True),)
+
+
+def _application(restore: RestoreRecord, wording: Wording) -> Section:
+    """Say what ran on top of the database, and what came of the tries to get out of both machines."""
+    text, application = wording.text, restore.application
+    title = text("Software on top of the data")
+    if application is None:
+        return Section(title=title, level=3, blocks=())
+    ready = application.ready_seconds
+    tried = sum(one.tried for one in application.egress)
+    not_shut = sum(one.open for one in application.egress)
+    facts = (
+        *_conditions(application.conditions, wording),
+        fact(
+            text("Connections tried out of both machines"),
+            text("{tried}, not refused at once: {open}", tried=wording.figure(tried), open=wording.figure(not_shut))
+            if tried
+            else None,
+            absent=text("none"),
+        ),
+        fact(text("First page after"), None if ready is None else wording.duration(ready), absent=text("no page")),
+    )
+    return Section(title=title, level=3, blocks=(Facts(facts=facts),))
 
 
 def _chosen(because: str, wording: Wording) -> str:

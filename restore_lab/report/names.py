@@ -69,6 +69,7 @@ QUESTION_KINDS: Final[Mapping[str, str]] = {
     "documents": msgid("documents"),
     "document_names": msgid("documents named in the records"),
     "pytest": msgid("test of the scenario"),
+    "http": msgid("page of the software"),
 }
 #: Every kind an engine's catalogue can count; each engine has its own way to write a kind of two words.
 OBJECT_KINDS: Final[Mapping[str, str]] = {
@@ -149,6 +150,10 @@ MECHANISMS: Final[Mapping[str, str]] = {
     "docker": msgid(
         "asked of Docker: no network, read-only root, no capability, no new privilege, a user without rights"
     ),
+    "docker, one loopback": msgid(
+        "asked of Docker: only the loopback of the database's machine, read-only root, no capability, no new privilege,"
+        " a user without rights"
+    ),
     "bubblewrap": msgid("asked of bubblewrap: no network, read-only system, no capability"),
     "namespaces": msgid("asked of the Linux kernel (namespaces): no network, read-only system, no capability"),
     "bare process": msgid("an ordinary process, held by nothing"),
@@ -202,6 +207,7 @@ EXPECTATIONS: Final[Mapping[str, str]] = {
     "no_rows": msgid("no row"),
     "newer_than_days": msgid("at most {value} days old"),
     "not_below_previous": msgid("not below the last passed test"),
+    "contains": msgid("a text of the scenario's"),
 }
 #: Trade names, the same in every language.
 _TRADE_NAMES: Final = {

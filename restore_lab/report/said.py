@@ -40,6 +40,22 @@ _REASONS: Final = tuple(
         (r"only Linux can hold a local machine", msgid("only Linux can hold a local process")),
         (r"the program (?P<program>\S+) is not on this host", msgid("the program {program} is not on this host")),
         (
+            r"the program (?P<program>\S+) is not on the node (?P<node>\S+)",
+            msgid("the program {program} is not on the node {node}"),
+        ),
+        (
+            r"the node (?P<node>\S+) has another host key than the one that was pinned",
+            msgid("the node {node} has not the identity that was recorded for it"),
+        ),
+        (
+            r"the node (?P<node>\S+) does not answer( \(`restore-lab node check`\))?",
+            msgid("the node {node} does not answer"),
+        ),
+        (
+            r"the node (?P<node>\S+) was not prepared( \(`restore-lab node prepare`\))?",
+            msgid("the node {node} was not prepared"),
+        ),
+        (
             r"neither bubblewrap nor user namespaces work here(; install the package bubblewrap)?",
             msgid("nothing on this host can hold a local process (bubblewrap, namespaces)"),
         ),
@@ -59,6 +75,24 @@ _REASONS: Final = tuple(
             r"the Docker engine did not do its part: .*?(; `docker info` says.*use it|$)",
             msgid("the Docker engine of this host does not answer"),
         ),
+        (r"the application does not answer", msgid("no answer")),
+        (r"the application answers with an error of its own", msgid("an error of its own")),
+        (r"the application answers with (?P<status>[0-9]{3})", msgid("HTTP status {status}")),
+        (r"another program holds the port of the (application|database)", msgid("its port is held by something else")),
+        (r"the application does not end its page", msgid("a page that does not end")),
+        (r"the application's page is longer than 1 MiB", msgid("a page longer than 1 MiB")),
+        (r"the application's answer is not HTTP", msgid("an answer that is not HTTP")),
+        (r"a connection out of the machines did not fail at once", msgid("a way out of the machines was not shut")),
+        (
+            r"the machine did not say whether there is a way out of it",
+            msgid("whether the machines had a way out could not be found out"),
+        ),
+        (r"the image declares volumes", msgid("its image declares volumes")),
+        (r"the image starts nothing by itself", msgid("its image starts nothing by itself")),
+        (r"the database cannot be reached beside its machine", msgid("the database could not be reached")),
+        (r"this kind of machine hosts no application", msgid("no software runs beside this kind of machine")),
+        (r"(?P<engine>\w+) serves no application", msgid("{engine} serves no such software")),
+        (r"the machine of the application cannot read a page", msgid("its machine cannot read a page")),
         (r"no server is known for this dump", msgid("no server is known for this form of backup")),
     )
 )

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from restore_lab.evidence import Conditions, Removal
 from restore_lab.process import KEPT_OUTPUT_BYTES, Completed
 
-__all__ = ["KEPT_OUTPUT_BYTES", "Completed", "Handle", "Machine", "Need", "Sandbox", "Server"]
+__all__ = ["KEPT_OUTPUT_BYTES", "Completed", "Handle", "Hosting", "Machine", "Need", "Sandbox", "Server"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,4 +137,44 @@ class Sandbox(Protocol):
 
     def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
         """Destroy what dead drills of this lab left behind."""
+        ...
+
+
+@runtime_checkable
+class Hosting(Protocol):
+    """A sandbox that can also lend the machine of an application, beside that of the restored database.
+
+    The two share a loopback and nothing else: neither has a way out, and nothing listens on the host.
+    """
+
+    def beside(self, machine: Machine, need: Need) -> AbstractContextManager[Machine]:
+        """Lend a machine, under the rules of `Sandbox.machine`, that runs the image of `need.server`.
+
+        Raises:
+            MachineFailed: no machine could be had, or its image is not on this host.
+        """
+        ...
+
+    def command(self, image: str) -> tuple[str, ...]:
+        """Give what an application's image starts by itself.
+
+        Raises:
+            MachineFailed: it starts nothing.
+        """
+        ...
+
+    def relay(self, machine: Machine, socket: str, port: int) -> None:
+        """Let whoever shares the loopback reach a server's socket of this machine, at 127.0.0.1:`port`.
+
+        Raises:
+            MachineFailed: the port is taken, or nobody answers there.
+        """
+        ...
+
+    def ways_out(self, machine: Machine) -> tuple[int, int]:
+        """Try from inside to reach this host and addresses beyond; give how many tries, and how many may have got out.
+
+        Raises:
+            MachineFailed: the machine did not say.
+        """
         ...

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from fakes import PARIS, FakeEngine, restored
+from fakes import PARIS, FakeEngine, FakeMachine, FakeSandbox, restored
 
 from restore_lab.checks import CHECKS, months
-from restore_lab.checks.base import Check, Previous, Restored
+from restore_lab.checks.base import Check, Previous, Restored, RunningApplication
 from restore_lab.checks.counts import Counts
 from restore_lab.checks.crossing import Crossing
 from restore_lab.checks.document_names import DocumentNames
 from restore_lab.checks.documents import DocumentsOpen
 from restore_lab.checks.foreign_keys import ForeignKeys
 from restore_lab.checks.freshness import Freshness
+from restore_lab.checks.http import Http
 from restore_lab.checks.identity import Identity
 from restore_lab.checks.integrity import Integrity
 from restore_lab.checks.objects import Objects
@@ -30,7 +31,7 @@ from restore_lab.counted import DocumentCount, KeyCount, MonthCount, ObjectCount
 from restore_lab.engines.base import Database, References, Views
 from restore_lab.engines.base import Integrity as Sound
 from restore_lab.engines.documents import Examined
-from restore_lab.errors import QueryRefused
+from restore_lab.errors import MachineFailed, QueryRefused
 from restore_lab.findings import Code, Problem, reduce_message
 from restore_lab.opening import Days
 
@@ -140,6 +141,19 @@ class Case:
     bad_days: Days = WEEK
     near_days: Days = WEEK
     also: frozenset[Code] = field(default_factory=frozenset)
+    bad_page: bytes = b""
+    near_page: bytes = b""
+
+
+NUMBER = Http(title="q", path="/surveys/1", number="<b>([0-9]+)</b>", equals=42)
+ENOUGH = Http(title="q", path="/surveys/1", number="<b>([0-9]+)</b>", at_least=40)
+TEXT = Http(title="q", path="/", contains="Satisfaction")
+
+
+def showing(page: bytes) -> RunningApplication:
+    """An application whose page reads so."""
+    machine = FakeMachine(sandbox=FakeSandbox(says=page), label="application", created_at=NOW)
+    return RunningApplication(machine=machine, port=8080)
 
 
 ONE = "SELECT count(*) FROM patient"
@@ -553,6 +567,38 @@ CASES: dict[str, tuple[Code, Case]] = {
             near=answering(ONE, ("a.pdf", None)),
         ),
     ),
+    "a page without the number that must be on it": (
+        Code.PAGE_NOT_AS_EXPECTED,
+        Case(check=NUMBER, bad=engine(), near=engine(), bad_page=b"200 120 1 41\n", near_page=b"200 120 1 42\n"),
+    ),
+    "a page with too small a number": (
+        Code.PAGE_NOT_AS_EXPECTED,
+        Case(check=ENOUGH, bad=engine(), near=engine(), bad_page=b"200 120 1 0\n", near_page=b"200 120 1 40\n"),
+    ),
+    "a page on which something else stands where a number must": (
+        Code.PAGE_NOT_AS_EXPECTED,
+        Case(check=ENOUGH, bad=engine(), near=engine(), bad_page=b"200 120 1 -\n", near_page=b"200 120 1 41\n"),
+    ),
+    "a page without its text": (
+        Code.PAGE_NOT_AS_EXPECTED,
+        Case(check=TEXT, bad=engine(), near=engine(), bad_page=b"200 120 0 -\n", near_page=b"200 120 1 -\n"),
+    ),
+    "a page that is not there": (
+        Code.PAGE_NOT_AS_EXPECTED,
+        Case(check=TEXT, bad=engine(), near=engine(), bad_page=b"404 120 1 -\n", near_page=b"200 0 1 -\n"),
+    ),
+    "an application that answers with an error": (
+        Code.APPLICATION_FAILED,
+        Case(check=TEXT, bad=engine(), near=engine(), bad_page=b"500 120 1 -\n", near_page=b"200 120 1 -\n"),
+    ),
+    "an application that sends elsewhere": (
+        Code.APPLICATION_FAILED,
+        Case(check=TEXT, bad=engine(), near=engine(), bad_page=b"302 0 0 -\n", near_page=b"200 120 1 -\n"),
+    ),
+    "an application that does not answer": (
+        Code.APPLICATION_FAILED,
+        Case(check=TEXT, bad=engine(), near=engine(), bad_page=b"silent\n", near_page=b"200 120 1 -\n"),
+    ),
     "a refused question": (
         Code.SQL_QUESTION_REFUSED,
         Case(check=Sql(title="q", sql=ONE, no_rows=True), bad=answering("another"), near=answering(ONE)),
@@ -560,15 +606,15 @@ CASES: dict[str, tuple[Code, Case]] = {
 }
 
 
-def around(case: Case, made: FakeEngine, days: Days) -> Restored:
-    return replace(restored(made, now=NOW), days=days, previous=case.previous)
+def around(case: Case, made: FakeEngine, days: Days, page: bytes) -> Restored:
+    return replace(restored(made, now=NOW), days=days, previous=case.previous, application=showing(page))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_broken_is_found(name: str) -> None:
     code, case = CASES[name]
 
-    answer = case.check.ask(around(case, case.bad, case.bad_days))
+    answer = case.check.ask(around(case, case.bad, case.bad_days, case.bad_page))
 
     assert {found.code for found in answer.findings} == {code} | case.also
 
@@ -577,7 +623,7 @@ def test_what_is_broken_is_found(name: str) -> None:
 def test_what_is_near_it_is_not(name: str) -> None:
     _, case = CASES[name]
 
-    near = around(case, case.near, case.near_days)
+    near = around(case, case.near, case.near_days, case.near_page)
     answer = case.check.ask(replace(near, previous=case.near_previous or case.previous))
 
     assert answer.findings == ()
@@ -596,6 +642,7 @@ def test_only_questions_of_the_practices_own_data_prove_any(tmp_path: Path) -> N
         PytestChecks(path=tmp_path),
         DocumentsOpen(),
         DocumentNames(sql=ONE),
+        TEXT,
     ]
     assert all(check.proves_data for check in proving)
     assert not any(
@@ -772,7 +819,41 @@ def test_a_question_can_lie_in_a_file(tmp_path: Path) -> None:
     assert Sql(title="q", file=path, equals=1).ask(restored(answering(ONE, ("1",)), now=NOW)).findings == ()
 
 
+def test_a_page_is_asked_of_an_application_alone() -> None:
+    with pytest.raises(MachineFailed, match="does not run"):
+        TEXT.ask(restored(engine(), now=NOW))
+
+
+@pytest.mark.parametrize("said", [b"", b"200", b"999 1 1 1", b"200 1 1 Dupont", b"200 1 2 1", b"200 1 1 1\n200 1 1 1"])
+def test_what_the_reader_of_a_page_does_not_say_is_no_page(said: bytes) -> None:
+    with pytest.raises(MachineFailed, match="cannot read a page"):
+        TEXT.ask(replace(restored(engine(), now=NOW), application=showing(said)))
+
+
+def test_of_a_page_only_a_status_and_a_number_are_told() -> None:
+    told = TEXT.ask(replace(restored(engine(), now=NOW), application=showing(b"200 120 0 -")))
+    counted = NUMBER.ask(replace(restored(engine(), now=NOW), application=showing(b"200 120 1 41")))
+
+    assert [dict(one.params) for one in (*told.findings, *counted.findings)] == [
+        {"name": "q", "code": 200, "number": "-", "expected": "contains …"},
+        {"name": "q", "code": 200, "number": 41, "expected": "equals 42"},
+    ]
+
+
 REFUSED: list[Callable[[], object]] = [
+    lambda: Http(title="q", path="/"),
+    lambda: Http(title="q", path="/", contains=""),
+    lambda: Http(title="q", path="/", contains="a" * 201),
+    lambda: Http(title="q", path="/", contains="a", equals=1),
+    lambda: Http(title="q", path="/", contains="a", number="(1)", equals=1),
+    lambda: Http(title="q", path="/", number="([0-9]+)"),
+    lambda: Http(title="q", path="/", number="([0-9]+)", equals=1, at_least=1),
+    lambda: Http(title="q", path="/", number="[0-9]+", equals=1),
+    lambda: Http(title="q", path="/", number="([0-9])(-)", equals=1),
+    lambda: Http(title="q", path="/", number="([0-9]", equals=1),
+    lambda: Http(title="q", path="surveys", contains="a"),
+    lambda: Http(title="q", path="/ HTTP/1.0\r\nHost: elsewhere", contains="a"),
+    lambda: Http(title="q", path="/", contains="a", timeout_seconds=0),
     lambda: Sql(title="q", equals=1),
     lambda: Sql(title="q", sql=ONE),
     lambda: Sql(title="q", sql=ONE, file=Path("q.sql"), equals=1),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeSandbox
 from needs import absent
+from node.lab import lab_node, small_node
 
 from restore_lab import process
 from restore_lab.errors import MachineFailed
@@ -21,6 +22,7 @@ from restore_lab.sandboxes.base import KEPT_OUTPUT_BYTES, Machine, Need, Sandbox
 from restore_lab.sandboxes.container.driver import Container
 from restore_lab.sandboxes.local.driver import Local
 from restore_lab.sandboxes.local.seal import Mechanism
+from restore_lab.sandboxes.raspberry_pi.driver import RaspberryPi
 
 MIB = 1024 * 1024
 SERVER = Server(
@@ -111,6 +113,7 @@ SANDBOXES = [
         Row(sandbox=LocalByNamespaces(), still_there=folder_exists, processes=listed_on_host),
         id="local by namespaces",
     ),
+    pytest.param("on_a_node", id="raspberry-pi", marks=pytest.mark.docker),
 ]
 
 
@@ -120,16 +123,36 @@ def ready(found: Row) -> Row:
     return found
 
 
+@pytest.fixture(scope="module")
+def on_a_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
+    """A node of this host's architecture, in a container with sshd."""
+    with small_node() as node:
+
+        def exists(removal: Removal) -> bool:
+            return removal.name in node.root("ls /dev/shm /var/tmp")
+
+        def processes(_machine: Machine) -> str:
+            return node.root("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+
+        sandbox = RaspberryPi(node=lab_node(tmp_path_factory.mktemp("lab"), node))
+        yield Row(sandbox=sandbox, still_there=exists, processes=processes)
+
+
 @pytest.fixture(params=SANDBOXES)
 def row(request: pytest.FixtureRequest) -> Row:
-    return ready(request.param)
+    return row_of(request)
+
+
+def row_of(request: pytest.FixtureRequest) -> Row:
+    found = request.param
+    return ready(request.getfixturevalue(found) if isinstance(found, str) else found)
 
 
 @pytest.fixture(params=[*SANDBOXES, pytest.param(None, id="fake")])
 def row_or_fake(request: pytest.FixtureRequest) -> Row:
     """Every sandbox, and the fake one, which runs no commands."""
     if request.param is not None:
-        return ready(request.param)
+        return row_of(request)
     fake = FakeSandbox()
 
     def lives(removal: Removal) -> bool:

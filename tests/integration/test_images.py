@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from needs import absent
+from packageurl import PackageURL
 
 from restore_lab import images, process
 from restore_lab.errors import MachineFailed
 from restore_lab.images import IMAGES, BuiltImage, Image
+from restore_lab.process import Completed
+from restore_lab.sandboxes.container.plan import SBOM_LABEL
 
 pytestmark = pytest.mark.docker
 
 BY_NAME = [pytest.param(image, id=name) for name, image in IMAGES.items()]
+WANTED = {"postgresql": "postgresql-{series}=", "mariadb": "mariadb-server=", "survey": "python3-pymysql="}
+SERVERS = [pytest.param(image, id=name) for name, image in IMAGES.items() if image.engine != "survey"]
 POSTGRESQL = [pytest.param(image, id=name) for name, image in IMAGES.items() if image.engine == "postgresql"]
 
 
@@ -68,11 +77,70 @@ def test_the_image_says_what_is_in_it(image: Image) -> None:
     assert built.base
     labels = config(built)["Labels"]
     assert labels[images.PACKAGES_LABEL] == hashlib.sha256(listed.encode()).hexdigest()
-    wanted = f"postgresql-{image.series}=" if image.engine == "postgresql" else "mariadb-server="
+    wanted = WANTED[image.engine].format(series=image.series)
     assert any(package.startswith(wanted) for package in built.packages)
 
 
 @pytest.mark.parametrize("image", BY_NAME)
+def test_the_list_of_packages_is_that_of_the_package_manager(image: Image) -> None:
+    """Held against dpkg's own answer, the schema of its form, and the label that evidence takes its digest from."""
+    built = _found(image)
+    asked = inside(built, "dpkg-query --show --showformat '${binary:Package} ${Version} ${Architecture}\n'")
+
+    listed = json.loads(built.sbom)["components"][1:]
+
+    packages = [PackageURL.from_string(one["purl"]) for one in listed]
+    assert len(packages) > 80
+    assert sorted((one.name, one.version, dict(one.qualifiers)["arch"]) for one in packages) == sorted(
+        (name.partition(":")[0], version, architecture)
+        for name, version, architecture in (line.split() for line in asked.splitlines())
+    )
+    assert JsonStrictValidator(SchemaVersion.V1_5).validate_str(built.sbom.decode()) is None
+    assert config(built)["Labels"][SBOM_LABEL] == built.sbom_sha256 == hashlib.sha256(built.sbom).hexdigest()
+
+
+def test_an_image_of_before_lists_of_packages_gets_its_digest_and_is_not_built_again() -> None:
+    built, older = _found(IMAGES["survey:1"]), Image(engine="survey", series="0", suite="bookworm")
+    recipe = images._recipe(older.engine, older.series, older.suite, "")
+    labels = ("--label", f"{images.RECIPE_LABEL}={recipe}", "--label", f"{SBOM_LABEL}=")
+    lines: list[str] = []
+    try:
+        done = process.run(
+            ("docker", "build", "--quiet", *labels, "--tag", older.tag, "-"),
+            timeout_seconds=60,
+            stdin=(f"FROM {built.tag}\n".encode(),),
+            environment=dict(os.environ),
+        )
+        assert done.exit_code == 0, done.stderr.decode()
+        again = images.build(older, progress=lines.append)
+        labelled = config(again)["Labels"]
+    finally:
+        process.run(("docker", "rmi", older.tag), timeout_seconds=60, environment=dict(os.environ))
+
+    assert lines == [f"{older.tag} is built already"]
+    assert (again.packages, labelled[SBOM_LABEL]) == (built.packages, again.sbom_sha256)
+    assert labelled[images.PACKAGES_LABEL] == config(built)["Labels"][images.PACKAGES_LABEL]
+
+
+def test_the_command_writes_the_list_and_its_digest(tmp_path: Path) -> None:
+    built, path = _found(IMAGES["survey:1"]), tmp_path / "survey.cdx.json"
+
+    printed = command("image", "sbom", "survey:1")
+    written = command("image", "sbom", "survey:1", "--output", str(path))
+    listed = json.loads(command("image", "list", "--json").stdout)
+
+    assert printed.stdout == path.read_bytes() == built.sbom
+    assert f"sha256:{built.sbom_sha256}".encode() in written.stdout
+    assert listed["survey:1"]["sbom_sha256"] == built.sbom_sha256
+    assert command("image", "sbom", "survey:9").exit_code == 2
+
+
+def command(*words: str) -> Completed:
+    program = Path(sys.executable).with_name("restore-lab")
+    return process.run((str(program), *words), timeout_seconds=60, environment=dict(os.environ))
+
+
+@pytest.mark.parametrize("image", SERVERS)
 def test_the_server_is_of_its_series_and_on_the_path(image: Image) -> None:
     program = "postgres" if image.engine == "postgresql" else "mariadbd"
 

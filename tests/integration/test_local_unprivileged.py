@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from restore_lab.sandboxes.local.seal import Mechanism, Seal
+from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
 
 NOBODY = 65534
 #: What the drill itself asks of a held process: who it is, which interfaces it sees, what lies in its root.
@@ -45,6 +45,7 @@ def test_a_user_without_root_gets_a_sealed_machine(folder: Path, mechanism: Mech
         as_root=False,
         memory_bytes=2**30,
         file_bytes=2**30,
+        system=system_here(),
     )
     become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from restore_lab import sandboxes, unpack
-from restore_lab.checks import CHECKS
+from restore_lab.checks import CHECKS, http
+from restore_lab.checks.http import Http
 from restore_lab.checks.sql import Sql
 from restore_lab.counted import ObjectCount
 from restore_lab.engines.mariadb import catalogue as mariadb
@@ -21,7 +22,7 @@ from restore_lab.engines.postgresql import catalogue as postgresql
 from restore_lab.engines.postgresql import heads
 from restore_lab.engines.sqlite import child
 from restore_lab.events import Stage
-from restore_lab.evidence import CheckRecord, Evidence, Limit, RestoreRecord
+from restore_lab.evidence import ApplicationRecord, CheckRecord, EgressRecord, Evidence, Limit, RestoreRecord
 from restore_lab.findings import Code, finding
 from restore_lab.lab import Host
 from restore_lab.report import names
@@ -30,7 +31,7 @@ from restore_lab.report.auditor_restore import restore_sections
 from restore_lab.report.blocks import Facts, Section, Table
 from restore_lab.report.said import reason, say
 from restore_lab.report.wording import THIN, Wording, wording_for
-from restore_lab.sandboxes.container import docker_engine, plan
+from restore_lab.sandboxes.container import docker_engine, machine, plan
 from restore_lab.sandboxes.local.seal import Mechanism
 from restore_lab.sources import SOURCES
 
@@ -110,11 +111,22 @@ def lacks() -> list[str]:
     lab = Path(next(iter(sandboxes.__path__))).parent / "lab.py"
     drivers = [
         text
-        for name in ("container/driver.py", "local/driver.py")
+        for name in ("container/driver.py", "local/driver.py", "raspberry_pi/driver.py")
         for text in sentences_of(SANDBOXES_FOLDER / name, "lacks")
     ]
     engine = sentences_of(Path(docker_engine.__file__), "socket_path", "reached")
     return [*drivers, *engine, *sentences_of(lab, "refuses")]
+
+
+def why_applications_fail() -> list[str]:
+    package = SANDBOXES_FOLDER.parent
+    raised = (
+        ("application.py", "_running", "_login", "_fail_unless_closed"),
+        ("sandboxes/container/driver.py", "beside", "command", "relay"),
+        ("sandboxes/container/egress.py", "tried"),
+    )
+    said = [text for name, *functions in raised for text in sentences_of(package / name, *functions)]
+    return [*(text.partition("; ")[0] for text in said), *http._WITHOUT_PAGE.values()]
 
 
 def words_in(sections: tuple[Section, ...]) -> Iterator[str]:
@@ -160,17 +172,17 @@ def test_limits_are_written_in_units_of_people(passed: Evidence, fr: Wording, en
     assert not any("000" in text for text in french)
 
 
-@pytest.mark.parametrize("name", ["docker", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism])
+@pytest.mark.parametrize(
+    "name", ["docker", "docker, one loopback", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism]
+)
 def test_every_mechanism_is_said_in_words(name: str, fr: Wording) -> None:
     assert names.mechanism(name, fr) != name
     assert not ENGLISH.search(names.mechanism(name, fr))
 
 
 def test_the_mechanism_a_container_records_is_known() -> None:
-    source = (SANDBOXES_FOLDER / "container/machine.py").read_text("utf-8")
-
-    assert set(re.findall(r'mechanism="(.*)"', source)) == {"docker"}
-    assert "docker" in names.MECHANISMS
+    assert set(machine._MECHANISMS) == {"docker", "docker, one loopback"}
+    assert set(machine._MECHANISMS) <= set(names.MECHANISMS)
 
 
 @pytest.mark.parametrize("lack", lacks())
@@ -192,6 +204,35 @@ def test_a_reason_cut_at_its_end_is_said_in_words(fr: Wording) -> None:
     assert "l’image restore-lab/postgresql:18 n’est pas sur cette machine" in say(cut, fr).exact
 
 
+@pytest.mark.parametrize("why", sorted(set(why_applications_fail())))
+def test_every_reason_why_an_application_fails_is_said_in_words(why: str, fr: Wording) -> None:
+    said = say(finding(Code.APPLICATION_FAILED, reason=why), fr).exact
+
+    assert len(why) <= 64
+    assert "application" not in said.partition("(")[2]
+    assert not ENGLISH.search(said), said
+
+
+def test_the_software_on_top_of_the_data_is_on_the_auditors_page(passed: Evidence, fr: Wording) -> None:
+    base = passed.restores[0]
+    assert base.conditions
+    held = replace(base.conditions, image="logiciel:1", sbom_sha256="ab" * 32, mechanism="docker, one loopback")
+    base = replace(base, conditions=replace(base.conditions, mechanism="docker"))
+    egress = tuple(EgressRecord(machine=one, tried=12, open=0) for one in ("database", "application"))
+    ran = ApplicationRecord(conditions=held, egress=egress, ready_seconds=4.0)
+
+    with_it, silent, without = (
+        [text.replace("\u200b", "") for text in words_in(restore_sections(replace(base, application=one), fr))]
+        for one in (ran, ApplicationRecord(conditions=held), None)
+    )
+
+    assert {"24, non refusées aussitôt : 0", "ab" * 32, "logiciel:1"} <= {re.sub(r"\s", " ", text) for text in with_it}
+    assert "aucune page" in silent
+    assert "Première page après" in with_it
+    assert "Première page après" not in without
+    assert not [text for text in with_it if ENGLISH.search(text.replace("restore-lab", ""))]
+
+
 def test_families_are_whole() -> None:
     assert set(Stage) <= set(names.STAGES)
     assert set(Stage) <= set(names.NAMES)
@@ -201,7 +242,9 @@ def test_families_are_whole() -> None:
     assert set(SOURCES) <= set(names.SOURCES)
     assert {*typing.get_args(docker_engine.Kind), "folder"} <= set(names.CREATED)
     assert set(typing.get_args(typing.get_type_hints(Host)["role"])) <= set(names.NAMES)
-    assert {one.name for one in fields(Sql)} - {"kind", "title", "sql", "file"} == set(names.EXPECTATIONS)
+    expectations = {one.name for check in (Sql, Http) for one in fields(check)}
+    not_one = {"kind", "title", "sql", "file", "path", "number", "timeout_seconds"}
+    assert expectations - not_one == set(names.EXPECTATIONS)
 
 
 def test_a_restore_of_names_only_reads_as_french(passed: Evidence, fr: Wording, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from restore_lab.engines import ENGINES
 from restore_lab.errors import ConfigurationError
 from restore_lab.lab import Lab, load_lab
 from restore_lab.lab_writing import Answers, write_lab
-from restore_lab.sandboxes import SANDBOXES
+from restore_lab.sandboxes import AUTOMATIC
+from restore_lab.sandboxes.container.driver import Container
 from restore_lab.sandboxes.local.driver import Local
-from restore_lab.scenario import Scenario, load_scenario
+from restore_lab.scenario import Application, Scenario, load_scenario
 
 SCENARIO = """\
 title = "Essai"
@@ -32,6 +33,22 @@ kind = "sql"
 title = "q"
 file = "checks/q.sql"
 equals = 0
+"""
+WITH_APPLICATION = """\
+title = "Essai"
+
+[[restore]]
+place = "dossiers"
+machine = { kind = "container" }
+
+[restore.application]
+image = "restore-lab/survey:1"
+
+[[restore.check]]
+kind = "http"
+title = "q"
+path = "/"
+contains = "Satisfaction"
 """
 
 
@@ -64,7 +81,7 @@ def test_a_scenario_is_read_with_its_questions_in_their_order(lab: Lab) -> None:
 def test_auto_is_every_kind_of_machine_preferred_first_with_careful_settings(lab: Lab) -> None:
     (restore,) = load(lab, SCENARIO.replace('kind = "local"', 'kind = "auto"')).settings.restore
 
-    assert [type(sandbox) for sandbox in restore.sandboxes] == list(SANDBOXES.values())
+    assert [type(sandbox) for sandbox in restore.sandboxes] == list(AUTOMATIC)
     assert not any(getattr(sandbox, "unsafe_bare_process", False) for sandbox in restore.sandboxes)
 
 
@@ -100,6 +117,34 @@ def test_what_a_scenario_may_not_say_is_refused(lab: Lab, old: str, new: str, sa
     assert said in refusal(lab, SCENARIO.replace(old, new, 1))
 
 
+def test_an_application_runs_beside_a_container_alone(lab: Lab) -> None:
+    on_auto = WITH_APPLICATION.replace('"container"', '"auto"')
+
+    (restore,) = load(lab, on_auto).settings.restore
+
+    assert restore.sandboxes == (Container(),)
+    assert restore.application == Application(image="restore-lab/survey:1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "container"', 'kind = "local"', "beside a container alone"),
+        ('[restore.application]\nimage = "restore-lab/survey:1"\n', "", "need each other"),
+        ('kind = "http"\ntitle = "q"\npath = "/"\ncontains = "Satisfaction"', 'kind = "counts"', "need each other"),
+        ('restore-lab/survey:1"', 'restore-lab/survey:1"\nnetwork = "bridge"', "unknown key"),
+        ('restore-lab/survey:1"', 'restore-lab/survey:1"\nport = 80', "1024 to 65535"),
+        ('restore-lab/survey:1"', 'restore-lab/survey:1"\nport = 5432', "neither 3306 nor 5432"),
+        ('restore-lab/survey:1"', 'restore-lab/survey:1"\nready_seconds = 0', "1 to 600"),
+        ('restore-lab/survey:1"', 'restore-lab/survey:1"\nmemory_mb = 1', "64 or more"),
+        ('image = "restore-lab/survey:1"\n', "", "required"),
+    ],
+)
+def test_what_an_application_may_not_be_is_refused(lab: Lab, old: str, new: str, said: str) -> None:
+    assert old in WITH_APPLICATION
+    assert said in refusal(lab, WITH_APPLICATION.replace(old, new, 1))
+
+
 @pytest.mark.parametrize("name", ["monthly", "../annual", "annual/../annual", "", ".", "/etc"])
 def test_a_scenario_that_is_not_there_is_told_which_there_are(lab: Lab, name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -122,7 +167,7 @@ def test_the_digest_covers_every_file_and_nothing_that_python_left(lab: Lab) -> 
     assert len({first, second, load_scenario(lab, "annual").sha256}) == 3
 
 
-@pytest.mark.parametrize("name", ["annual", "sample-annual"])
+@pytest.mark.parametrize("name", ["annual", "sample-annual", "survey"])
 def test_the_shipped_scenarios_are_scenarios(tmp_path: Path, name: str) -> None:
     write_lab(tmp_path / "lab", Answers(), scenario=name)
 

@@ -51,6 +51,7 @@ PARAMS: dict[str, str | int] = {
     "month": "2026-09",
     "name": "question-1",
     "newest": "2026-11-09",
+    "number": 41,
     "objective": 3600,
     "place": "scans",
     "point": "p.sql",

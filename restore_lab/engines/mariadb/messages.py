@@ -105,7 +105,8 @@ _CAUSES: Final[dict[str, Cause]] = {
 #: What strict `sql_mode` refuses and a lenient server takes with a warning.
 #: Source: https://mariadb.com/kb/en/sql-mode/#strict-mode
 STRICTNESS: Final = frozenset(map(str, (1055, 1067, 1101, 1264, 1265, 1292, 1364, 1365, 1366, 1406, 1411, 1441)))
-_NO_SPACE: Final = re.compile(r"\((?:errno|Errcode): (?:27|28|122) ")
+#: InnoDB, which cannot extend a file, gives a « generic error » (168) in place of the system's.
+_NO_SPACE: Final = re.compile(r"\((?:errno|Errcode): (?:27|28|122) |Got error (?:28|122|168) \"")
 _NO_MEMORY: Final = re.compile(r"\((?:errno|Errcode): 12 ")
 
 

@@ -27,6 +27,12 @@ _BUFFER_POOL_BYTES: Final = 128 * 1024 * 1024
 _START_SECONDS: Final = 120.0
 _REACH_SECONDS: Final = 60.0
 _WORK_SECONDS: Final = 30.0
+#: What a dump may have set for the sessions to come, and our questions cannot do with.
+_IN_FORCE: Final = """SET GLOBAL init_connect = '';
+SET GLOBAL max_statement_time = 0;
+SET GLOBAL sql_select_limit = 18446744073709551615;
+SET GLOBAL wait_timeout = 2592000;
+"""
 #: With less, InnoDB cannot extend a file any more: it does so by 4 MiB.
 _LEAST_ROOM_KIB: Final = 8 * 1024
 
@@ -165,7 +171,7 @@ class LiveServer:
         Raises:
             EngineFailed: the dump left system tables in which no account can be made.
         """
-        self._shell(_ORDER, self.path("orders"), stdin=self._new_accounts())
+        self._shell(_ORDER, self.path("orders"), stdin=_IN_FORCE + self._new_accounts())
         try:
             self._reach(READER, seconds=_REACH_SECONDS)
         except EngineFailed as error:

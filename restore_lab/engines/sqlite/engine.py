@@ -19,7 +19,7 @@ from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load,
 from restore_lab.engines.naming import Named
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
-from restore_lab.errors import EngineFailed, QueryRefused
+from restore_lab.errors import EngineFailed, MachineDiskFull, QueryRefused
 from restore_lab.findings import Code, Finding, Problem, finding, reduce_message, safe_text
 from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.settings import STRICT
@@ -33,6 +33,8 @@ _DUMP_BEGINNING = re.compile(
 _WAL = b"\x02\x02"
 #: The file or a page of it is not what it must be: the backup's fault, not the machine's.
 _RUINED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CORRUPT_INDEX", "SQLITE_CORRUPT_VTAB", "DatabaseError"})
+#: The machine's limit was met: it says nothing of the backup.
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE"})
 #: What a dump may announce by name.
 _NAMES = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
 #: What the keys of one table may take.
@@ -198,6 +200,8 @@ class _Sqlite:
         )
         answer = self._answer(done.stdout, done.exit_code)
         self._refuse(answer)
+        if any(code in _NO_ROOM for code, _, _ in answer["failed"]):
+            raise MachineDiskFull("the machine had no room for what the dump makes")
         problems = tuple(
             ProblemCount(code=code, subject="", count=count, harmful=True, first_line=line)
             for code, count, line in answer["failed"]

@@ -108,6 +108,11 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Test {name}: error before it gave a result"),
         action=msgid("correct the control and run the test again"),
     ),
+    Code.PAGE_NOT_AS_EXPECTED: FindingText(
+        plain=msgid("On the data put back, the software does not show what was expected ({name})."),
+        exact=msgid("Page {name}: status {code}, number {number}; expected {expected}"),
+        action=msgid("compare with the live software and explain the difference"),
+    ),
     Code.NOTHING_ASKED: FindingText(
         plain=msgid("No question was asked to the data put back: nothing can be concluded."),
         exact=msgid("No check of the scenario asked anything"),

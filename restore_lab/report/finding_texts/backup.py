@@ -140,6 +140,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("Removal not confirmed when looked up afterwards: {kind} {name}"),
         action=msgid("remove the copy made for the test and confirm it in writing"),
     ),
+    Code.APPLICATION_FAILED: FindingText(
+        plain=msgid("The software could not be started on the data put back."),
+        exact=msgid("Application on top of the restored database: no page ({reason})"),
+        action=msgid("look at the image of the software, and run the test again"),
+    ),
     Code.SERVER_OF_ANOTHER_SERIES: FindingText(
         plain=msgid("The test used another version of the database software than yours."),
         exact=msgid("Server {used}; the dump is of series {wanted}"),

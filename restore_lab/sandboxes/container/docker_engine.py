@@ -5,8 +5,10 @@ Each call has a connection of its own: machines may be used from several threads
 
 from __future__ import annotations
 
+import io
 import os
 import socket
+import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from typing import Any, Literal
 
 import docker
 from docker.errors import DockerException, NotFound
+from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 
 from restore_lab.errors import MachineFailed
@@ -67,6 +70,29 @@ def image_id(tag: str) -> str | None:
             return str(engine.images.get(tag).id)
         except NotFound:
             return None
+
+
+def image_config(tag: str) -> Mapping[str, Any]:
+    """Give what an image says of itself: entry point, command, volumes. Source: OCI image configuration."""
+    with reached() as engine:
+        return dict(engine.images.get(tag).attrs["Config"])
+
+
+def image_files(tag: str, *paths: str) -> tuple[bytes, ...]:
+    """Read files out of an image without running anything of it."""
+    with reached() as engine:
+        container = engine.containers.create(tag, network_mode="none")
+        try:
+            return tuple(_read(container, path) for path in paths)
+        finally:
+            container.remove(force=True, v=True)
+
+
+def _read(container: Container, path: str) -> bytes:
+    pieces, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as archive:
+        member = archive.extractfile(Path(path).name)
+        return member.read() if member else b""
 
 
 def create_volume(name: str, labels: Mapping[str, str]) -> None:

@@ -21,6 +21,8 @@ _SHORT_SECONDS = 30.0
 #: How long an engine may go on making, or removing, what it was asked to.
 _SETTLE_SECONDS = 10.0
 _CREATION_SECONDS = 1.0
+#: What holds a machine; of one beside another, that they share a loopback.
+_MECHANISMS = ("docker", "docker, one loopback")
 _IS_THERE = ("/bin/sh", "-c", 'command -v -- "$1" >/dev/null', "is-there")
 _KEEPING_OUTPUT = ("/bin/sh", "-c", 'exec "$@" >>server.log 2>&1', "server")
 #: Interrupts, terminates, kills a whole session, two seconds each; ends with 0 when nothing of it is left.
@@ -102,11 +104,12 @@ class ContainerMachine:
         self._conditions = Conditions(
             sandbox="container",
             isolation=self._isolation(),
-            mechanism="docker",
+            mechanism=_MECHANISMS[str(seen["HostConfig"]["NetworkMode"]).startswith(plans.JOINED)],
             storage="volume" if volumes else "tmpfs",
             limits=plans.limits(seen, engine.info()),
             image=str(seen["Config"]["Image"]),
             image_id=str(seen["Image"]),
+            sbom_sha256=seen["Config"]["Labels"].get(plans.SBOM_LABEL),
         )
 
     def run(  # noqa: PLR0913 - the three streams of a command, each by its name

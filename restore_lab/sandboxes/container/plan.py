@@ -24,6 +24,10 @@ LAB_LABEL = "restore-lab.lab"
 CREATED_LABEL = "restore-lab.created-at"
 #: The process whose drill it is: its number, and when it started.
 PROCESS_LABEL = "restore-lab.process"
+#: On an image of ours: the digest of its list of packages, as `image sbom` writes it.
+SBOM_LABEL = "restore-lab.sbom-sha256"
+#: What `network_mode` begins with where a container has the network of another one, which is then a loopback alone.
+JOINED = "container:"
 #: How the machine ends itself when the copy on its volume outgrows the limit.
 DISK_FULL_EXIT = 75
 
@@ -44,7 +48,10 @@ _WATCH = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """One container to be: its name, what it is labelled with, where the copy lies and how large it may grow."""
+    """One container to be: its name, what it is labelled with, where the copy lies and how large it may grow.
+
+    `beside` is the ID of the container whose network it shares; without one it has none.
+    """
 
     name: str
     image: str
@@ -56,6 +63,7 @@ class Plan:
     created_at: datetime
     seconds: int
     timezone: str
+    beside: str = ""
 
     @property
     def volume(self) -> str:
@@ -76,10 +84,10 @@ class Plan:
             "entrypoint": [],
             "environment": {"TZ": self.timezone},
             "labels": dict(self.labels),
-            "hostname": "machine",
+            "hostname": None if self.beside else "machine",
             "user": f"{USER_ID}:{USER_ID}",
             "init": True,
-            "network_mode": "none",
+            "network_mode": f"{JOINED}{self.beside}" if self.beside else "none",
             "ipc_mode": "private",
             "read_only": True,
             "cap_drop": ["ALL"],
@@ -114,8 +122,15 @@ class Plan:
         return mounts
 
 
-def plan(  # noqa: PLR0913 - five readings a decision needs, all by name
-    need: Need, *, image: str, memory_bytes: int, nano_cpus: int, disk_bytes: int | None, free_bytes: int
+def plan(  # noqa: PLR0913 - the readings a decision needs, all by name
+    need: Need,
+    *,
+    image: str,
+    memory_bytes: int,
+    nano_cpus: int,
+    disk_bytes: int | None,
+    free_bytes: int,
+    beside: str = "",
 ) -> Plan:
     """Decide a container. `memory_bytes` is for the server: what lies in memory-backed folders comes on top.
 
@@ -144,6 +159,7 @@ def plan(  # noqa: PLR0913 - five readings a decision needs, all by name
         created_at=now,
         seconds=max(1, math.ceil((need.expires_at - now).total_seconds())),
         timezone=need.timezone,
+        beside=beside,
     )
 
 

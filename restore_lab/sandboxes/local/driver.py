@@ -21,7 +21,7 @@ from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Handle, Machine, Need, Server
 from restore_lab.sandboxes.local.folder import DISK_FOLDER, MEMORY_FOLDER, PREFIX, is_dead, remove_folder
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS, LocalMachine, search_path, unused_uid
-from restore_lab.sandboxes.local.seal import Mechanism, Seal
+from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,8 @@ class Local:
         finally:
             live.destroy()
 
-    def attach(self, handle: Handle) -> Machine:
+    @staticmethod
+    def attach(handle: Handle) -> Machine:
         """Find a live machine again from its folder."""
         folder = Path(handle.machine_id)
         try:
@@ -65,6 +66,7 @@ class Local:
                 as_root=os.geteuid() == 0,
                 memory_bytes=label["memory_bytes"],
                 file_bytes=label["file_bytes"],
+                system=system_here(),
             )
         except (OSError, ValueError, KeyError) as error:
             raise MachineFailed(f"the machine {handle.label} is not there any more") from error
@@ -104,6 +106,7 @@ def _mechanism() -> Mechanism | None:
                 as_root=as_root,
                 memory_bytes=2**30,
                 file_bytes=2**30,
+                system=system_here(),
             )
             path = {"PATH": ":".join(SYSTEM_FOLDERS)}
             try:

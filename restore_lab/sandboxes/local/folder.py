@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from restore_lab import process
@@ -80,7 +81,8 @@ def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
 
 
 def remove_folder(folder: Path, *, found_at: datetime) -> Removal:
-    """Remove a folder and look it up again."""
+    """Remove a folder and look it up again; however deep a backup nested its folders, and whatever it forbade."""
+    _remove_flat(folder)
     shutil.rmtree(folder, ignore_errors=True)
     return Removal(
         kind="folder",
@@ -89,3 +91,29 @@ def remove_folder(folder: Path, *, found_at: datetime) -> Removal:
         removed_at=datetime.now(UTC),
         gone=not os.path.lexists(folder),
     )
+
+
+def _remove_flat(folder: Path) -> None:
+    """Empty a folder, every folder within it moved to the top first: there is no depth that `rmtree` can take.
+
+    No link is followed. What cannot be removed stays, for whoever looks it up.
+    """
+    waiting = [folder]
+    for number in count():
+        if not waiting:
+            return
+        one = waiting.pop()
+        with suppress(OSError):
+            one.chmod(0o700)
+            for place, entry in enumerate(list(os.scandir(one))):
+                moved = folder / f"{PREFIX}removed-{number}-{place}"
+                with suppress(OSError):
+                    if not entry.is_dir(follow_symlinks=False):
+                        os.unlink(entry.path)  # noqa: PTH108 - not the target of a link
+                        continue
+                    os.chmod(entry.path, 0o700)  # noqa: PTH101 - else it cannot be moved by who is not root
+                    os.rename(entry.path, moved)  # noqa: PTH104 - as above
+                    waiting.append(moved)
+        if one != folder:
+            with suppress(OSError):
+                one.rmdir()

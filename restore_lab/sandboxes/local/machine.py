@@ -27,7 +27,7 @@ from restore_lab.sandboxes.local.folder import (
     label_of,
     remove_folder,
 )
-from restore_lab.sandboxes.local.seal import Mechanism, Seal
+from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
 from restore_lab.sandboxes.local.watch import Watch
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -67,6 +67,7 @@ class LocalMachine:
             as_root=as_root,
             memory_bytes=need.memory_bytes,
             file_bytes=max(4 * need.backup_bytes, DISK_MARGIN_BYTES) * 4,
+            system=system_here(),
         )
         label = f"{need.drill_id}/{need.restore_id}"
         return cls(seal=seal, label=label, path=search_path(need.server), timezone=need.timezone)

@@ -13,9 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 
 SCRATCH = "/machine"
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 #: What programs need to find their libraries, and nothing that says anything about this host.
 _ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/locale.alias")
+#: What a private /tmp may hold; it lies in memory, where nothing else bounds it.
+_TMP_BYTES = 256 * 1024 * 1024
 #: What setpriv needs to become the unprivileged user, and drops by doing so.
 _PRIVILEGES_TO_DROP = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
@@ -38,7 +40,8 @@ class Seal:
     """How commands of one machine are wrapped.
 
     `folder` is the machine's folder on the host (holding `data`, `passwd`, `group`), `uid` who the commands run as,
-    `visible` the further host folders they may read, `as_root` whether we hold root and must drop it.
+    `visible` the further host folders they may read, `as_root` whether we hold root and must drop it, `system` the
+    host's own folders of programs, each with what it is a link to or "".
     """
 
     mechanism: Mechanism
@@ -48,6 +51,7 @@ class Seal:
     as_root: bool
     memory_bytes: int
     file_bytes: int
+    system: tuple[tuple[str, str], ...]
 
     @property
     def scratch(self) -> str:
@@ -80,15 +84,12 @@ class Seal:
         words += ["--unshare-cgroup-try", "--hostname", "restore-lab", "--cap-drop", "ALL"]
         if self.as_root:
             words += [word for capability in _PRIVILEGES_TO_DROP for word in ("--cap-add", capability)]
-        for part in _SYSTEM:
-            if Path(part).is_symlink():
-                words += ["--symlink", os.readlink(part), part]  # noqa: PTH115 - the text of the link, unresolved
-            elif Path(part).is_dir():
-                words += ["--ro-bind", part, part]
+        for part, target in self.system:
+            words += ["--symlink", target, part] if target else ["--ro-bind", part, part]
         words += ["--perms", "0755", "--dir", "/etc"]
         for part in _ETC:
             words += ["--ro-bind-try", part, part]
-        words += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - before what is shown, which may lie in it
+        words += ["--size", str(_TMP_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - before what is shown, which may lie in it
         for part in self.visible:
             for parent in reversed(Path(part).parents[:-1]):
                 words += ["--perms", "0755", "--dir", str(parent)]
@@ -109,6 +110,12 @@ class Seal:
         )
 
 
+def system_here() -> tuple[tuple[str, str], ...]:
+    """Look which folders of programs this host has, and what they are links to."""
+    there = (part for part in SYSTEM if Path(part).is_dir())
+    return tuple((part, os.readlink(part) if Path(part).is_symlink() else "") for part in there)  # noqa: PTH115 - its text
+
+
 #: Builds a root of its own in a fresh mount namespace and moves into it; the words after `--` are then run there.
 _NEW_ROOT = r"""
 set -eu
@@ -120,7 +127,7 @@ mount --make-rprivate /
 mount -t tmpfs -o mode=0755 seal "$new"
 cd "$new"
 mkdir -p etc proc dev/shm tmp old machine
-mount -t tmpfs -o mode=1777 tmp tmp
+mount -t tmpfs -o mode=1777,size=256m tmp tmp
 show() { mount --rbind "$1" ".$1"; mount -o remount,bind,ro ".$1" 2>/dev/null || :; }
 for part in /usr /bin /sbin /lib /lib32 /lib64 /libx32; do
   if [ -L "$part" ]; then ln -s "$(readlink "$part")" ".$part"
@@ -136,7 +143,7 @@ mount --bind "$folder/data" machine
 mount -t proc proc proc
 for node in null zero full random urandom; do : > "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
 ln -s /proc/self/fd dev/fd
-mount -t tmpfs -o mode=1777 shm dev/shm
+mount -t tmpfs -o mode=1777,size=256m shm dev/shm
 pivot_root . old
 cd /
 umount -n -l /old

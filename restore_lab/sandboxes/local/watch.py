@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +17,10 @@ _EVERY_SECONDS = 1.0
 
 @dataclass(kw_only=True, slots=True)
 class Watch:
-    """Looks at a machine's folder, and at the memory of its user's processes, until stopped.
+    """Looks at a machine's folder, at what its user's processes hold open and at their memory, until stopped.
 
-    `uid` is None where the machine has no user of its own; memory is then not looked at. The first limit passed is kept
-    in `exceeded` (`disk` or `memory`) and `act` is called once.
+    `uid` is None where the machine has no user of its own; its processes are then not looked at. The first limit
+    passed is kept in `exceeded` (`disk` or `memory`) and `act` is called once.
     """
 
     folder: Path
@@ -41,7 +45,8 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(_EVERY_SECONDS):
-            if folder_bytes(self.folder) > self.disk_bytes:
+            hidden = unlinked_bytes(self.uid) if self.uid is not None else 0
+            if folder_bytes(self.folder) + hidden > self.disk_bytes:
                 self.exceeded = "disk"
             elif self.uid is not None and user_memory_bytes(self.uid) > self.memory_bytes:
                 self.exceeded = "memory"
@@ -50,16 +55,39 @@ class Watch:
                 return
 
 
-def folder_bytes(folder: Path) -> int:
-    """Bytes allocated below a folder; what vanishes meanwhile does not count."""
+def folder_bytes(folder: Path) -> float:
+    """Bytes allocated below a folder; what vanishes meanwhile does not count, what is too deep to be seen is endless.
+
+    No server names its files by more than the kernel's longest path (PATH_MAX): who does so hides what it writes.
+    """
     total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(parent, name)).st_blocks * 512  # noqa: PTH118 - hot loop
-            except OSError:
-                continue
+    waiting = [os.fspath(folder)]
+    while waiting:
+        path = waiting.pop()
+        try:
+            status = os.lstat(path)
+            total += status.st_blocks * 512
+            if stat.S_ISDIR(status.st_mode):
+                waiting += [os.fspath(entry) for entry in Path(path).iterdir()]
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return math.inf
     return total
+
+
+def unlinked_bytes(uid: int) -> int:
+    """Bytes allocated to files without a name, or that never had one (memfd), which processes of a user hold open."""
+    found: dict[tuple[int, int], int] = {}
+    for entry in _processes():
+        with suppress(OSError):  # it ended while we looked
+            if entry.stat().st_uid == uid:
+                statuses = (descriptor.stat() for descriptor in (entry / "fd").iterdir())
+                found |= {
+                    (one.st_dev, one.st_ino): one.st_blocks * 512
+                    for one in statuses
+                    if one.st_nlink == 0 and stat.S_ISREG(one.st_mode)
+                }
+    return sum(found.values())
 
 
 def user_memory_bytes(uid: int) -> int:

@@ -1,0 +1,1 @@
+"""A test node: a Raspberry Pi, or any small Debian machine, over SSH."""

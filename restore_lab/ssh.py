@@ -1,0 +1,335 @@
+"""Commands on another machine over SSH: the only module that uses paramiko, and the only place that quotes for a shell.
+
+What is trusted is in one `known_hosts` file, a link that died is noticed, and an exit code is a program's own: paramiko
+gives -1 for a lost link as well as for a signal, so that every command runs below a shell that outlives it. Sources:
+RFC 4254 (connection protocol), sshd(8) for known_hosts, tcp(7) for TCP_USER_TIMEOUT.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import select
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from restore_lab.errors import MachineFailed
+from restore_lab.process import Completed, Output
+
+#: How long bytes may stay unacknowledged before the link is taken for dead.
+DEAD_AFTER_SECONDS = 10
+_CONNECT_SECONDS = 20.0
+_PIECE_BYTES = 32 * 1024
+_SSH_PORT = 22
+#: How often a full window is tried again; the other end says nothing that could be waited for.
+_AGAIN_SECONDS = 0.005
+_LOOK_SECONDS = 0.5
+_BELOW_A_SHELL = ("/bin/sh", "-c", '"$@"; exit $?', "below")
+
+
+class _TooLate(Exception):  # not an error: a limit passed, which no error of a source may be taken for
+    pass
+
+
+class LinkLost(MachineFailed):
+    """The connection broke: what ran at the other end may have ended well, or not at all."""
+
+
+class HostKeyChanged(MachineFailed):
+    """The host has another key than the one that is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """Whom to be on which host, by which key; `known_hosts` holds the one key that the host may have."""
+
+    host: str
+    user: str
+    key: Path
+    known_hosts: Path
+    port: int = 22
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A command whose input and output stay open: what is said to it line by line, and what it answers."""
+
+    channel: paramiko.Channel
+    host: str
+    _heard: bytearray = field(default_factory=bytearray)
+
+    def say(self, said: bytes) -> None:
+        """Send some bytes.
+
+        Raises:
+            LinkLost: it is not listening any more.
+        """
+        try:
+            self.channel.sendall(said)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise LinkLost(f"the link to {self.host} broke") from error
+
+    def hear(self, *, timeout_seconds: float) -> str:
+        """Wait for one line.
+
+        Raises:
+            LinkLost: none came within the time, or the command has ended.
+        """
+        self.channel.settimeout(timeout_seconds)
+        while b"\n" not in self._heard:
+            try:
+                piece = self.channel.recv(4096)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise LinkLost(f"{self.host} did not answer within {timeout_seconds:.0f} s") from error
+            if not piece:
+                raise LinkLost(f"the command that held the line to {self.host} has ended")
+            self._heard += piece
+        line, _, rest = bytes(self._heard).partition(b"\n")
+        self._heard = bytearray(rest)
+        return line.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Close its input; what it does then is its own affair."""
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            self.channel.close()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One connection, over which any number of commands run."""
+
+    host: str
+    client: paramiko.SSHClient
+
+    @property
+    def transport(self) -> paramiko.Transport:
+        """The connection below its channels."""
+        return self.client.get_transport()
+
+    def close(self) -> None:
+        """Close the connection; what runs at the other end is not ended by that."""
+        self.client.close()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_seconds: float,
+        stdin: Iterable[bytes] | None = None,
+        stdout: Callable[[bytes], object] | None = None,
+        stderr: Callable[[bytes], object] | None = None,
+    ) -> Completed:
+        """Run one command to its end, feeding and draining all three streams together; see `process.run`.
+
+        Raises:
+            LinkLost: the connection broke before the command's exit code came.
+            TimeoutError: the limit (seconds) passed; the command may still run.
+        """
+        began = time.monotonic()
+        channel = self._begun(argv)
+        out, err = Output(sink=stdout), Output(sink=stderr)
+        try:
+            fed = self._pumped(channel, filter(None, stdin or ()), out, err, deadline=began + timeout_seconds)
+            code = channel.recv_exit_status() if channel.exit_status_ready() else -1
+        except _TooLate as error:
+            raise TimeoutError(f"{argv[0]} did not end within {timeout_seconds:.0f} s") from error
+        finally:
+            with suppress(OSError, EOFError, paramiko.SSHException):
+                channel.close()
+        if code < 0:
+            raise LinkLost(f"the link to {self.host} broke before the command's end was known")
+        return Completed(
+            exit_code=code,
+            stdout=bytes(out.data),
+            stderr=bytes(err.data),
+            cut=out.cut or err.cut,
+            fed_bytes=fed,
+            seconds=time.monotonic() - began,
+        )
+
+    def begin(self, argv: Sequence[str]) -> Running:
+        """Start a command that is spoken to line by line, or that runs until it is ended.
+
+        Raises:
+            LinkLost: the connection is broken.
+        """
+        return Running(channel=self._begun(argv), host=self.host)
+
+    def _begun(self, argv: Sequence[str]) -> paramiko.Channel:
+        try:
+            channel = self.transport.open_session(timeout=_CONNECT_SECONDS)
+            channel.exec_command(shlex.join((*_BELOW_A_SHELL, *argv)))
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise LinkLost(f"{self.host} did not take a command") from error
+        return channel
+
+    def _pumped(
+        self, channel: paramiko.Channel, pieces: Iterator[bytes], out: Output, err: Output, *, deadline: float
+    ) -> int:
+        """Feed and drain until the command has ended; give the bytes it, or the link, took."""
+        fed, rest, fed_up = 0, memoryview(b""), False
+        channel.settimeout(0.0)
+        while True:
+            moved = _drained(channel, out, err)
+            if channel.exit_status_ready() and not (channel.recv_ready() or channel.recv_stderr_ready()):
+                if channel.eof_received or channel.closed:
+                    return fed
+            elif not self.transport.is_active():
+                raise LinkLost(f"the link to {self.host} broke")
+            if not fed_up and not channel.exit_status_ready():
+                rest = rest or memoryview(next(pieces, b""))
+                taken = _sent(channel, rest) if rest else -1
+                if taken < 0:
+                    fed_up = True
+                    with suppress(OSError, EOFError, paramiko.SSHException):
+                        channel.shutdown_write()
+                else:
+                    fed, rest = fed + taken, rest[taken:]
+                moved = moved or taken > 0
+            if time.monotonic() > deadline:
+                raise _TooLate
+            if not moved:
+                _wait(channel, _LOOK_SECONDS if fed_up else _AGAIN_SECONDS)
+
+
+@contextmanager
+def connected(account: Account) -> Iterator[Link]:
+    """Connect for as long as the block lasts; see `connect`."""
+    link = connect(account)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def connect(account: Account) -> Link:
+    """Connect by the one key, to the one host key; nobody's agent, no password. The caller closes.
+
+    Raises:
+        MachineFailed: nobody answers, the host has another key than the known one, or the account is refused.
+    """
+    client = paramiko.SSHClient()
+    try:
+        client.load_host_keys(str(account.known_hosts))
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        _connect(client, account)
+        client.get_transport().set_keepalive(DEAD_AFTER_SECONDS // 2)
+    except BaseException:
+        client.close()
+        raise
+    return Link(host=account.host, client=client)
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A host's public key, as a line of known_hosts and as OpenSSH prints its fingerprint."""
+
+    line: str
+    fingerprint: str
+
+
+def host_key_of(host: str, port: int) -> HostKey:
+    """Ask a host for its key; whose key it is, nobody has said yet.
+
+    Raises:
+        MachineFailed: nobody answers.
+    """
+    try:
+        transport = paramiko.Transport(_socket(host, port))
+        try:
+            transport.start_client(timeout=_CONNECT_SECONDS)
+            key = transport.get_remote_server_key()
+        finally:
+            transport.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise MachineFailed(f"{host}:{port} does not speak SSH", hint="is it on, and on this network?") from error
+    name = host if port == _SSH_PORT else f"[{host}]:{port}"
+    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode("ascii").rstrip("=")
+    return HostKey(f"{name} {key.get_name()} {key.get_base64()}", f"SHA256:{digest}")
+
+
+def make_key(path: Path) -> None:
+    """Make an Ed25519 key pair without a passphrase: `path`, 0600, and `path`.pub, in OpenSSH's own form."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        target.write(private)
+    path.with_suffix(".pub").write_bytes(public + b"\n")
+
+
+def _connect(client: paramiko.SSHClient, account: Account) -> None:
+    where = f"{account.host}:{account.port}"
+    try:
+        client.connect(
+            account.host,
+            port=account.port,
+            username=account.user,
+            key_filename=str(account.key),
+            sock=_socket(account.host, account.port),
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=_CONNECT_SECONDS,
+            banner_timeout=_CONNECT_SECONDS,
+            auth_timeout=_CONNECT_SECONDS,
+        )
+    except paramiko.BadHostKeyException as error:
+        raise HostKeyChanged(
+            f"{where} has another host key than the known one: somebody may stand in between",
+            hint="if the node was set up anew, `restore-lab node prepare` pins its new key",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise MachineFailed(
+            f"{where} refuses the account {account.user}", hint="run `restore-lab node prepare` for it again"
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        said = str(error) if isinstance(error, OSError) else error.__class__.__name__
+        raise MachineFailed(f"no SSH connection to {where}: {said}", hint="is it on, and on this network?") from error
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    made = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, DEAD_AFTER_SECONDS // 2)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    return made
+
+
+def _drained(channel: paramiko.Channel, out: Output, err: Output) -> bool:
+    moved = False
+    while channel.recv_ready():
+        out.take(channel.recv(_PIECE_BYTES))
+        moved = True
+    while channel.recv_stderr_ready():
+        err.take(channel.recv_stderr(_PIECE_BYTES))
+        moved = True
+    return moved
+
+
+def _wait(channel: paramiko.Channel, seconds: float) -> None:
+    """Wait until something comes; a channel that has ended says so for ever, and is only waited for."""
+    if channel.eof_received:
+        time.sleep(_AGAIN_SECONDS)
+    else:
+        select.select([channel], [], [], seconds)
+
+
+def _sent(channel: paramiko.Channel, piece: memoryview) -> int:
+    """Give how many bytes were taken: none while the window is full, -1 once nobody reads any more."""
+    try:
+        return channel.send(bytes(piece[:_PIECE_BYTES])) or -1
+    except TimeoutError:
+        return 0
+    except (OSError, EOFError, paramiko.SSHException):
+        return -1

@@ -1,0 +1,325 @@
+"""Whole drills on a test node over SSH: what passes there, what a broken link costs, and what is left afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from node.container import ContainerNode
+from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
+from node.lab import lab_node, small_node
+
+from restore_lab import drill
+from restore_lab.demo import Sample, make_demo
+from restore_lab.drill import Outcome
+from restore_lab.engines.postgresql.engine import Postgresql
+from restore_lab.errors import ExitCode
+from restore_lab.events import Entered, Event, Stage
+from restore_lab.evidence import Isolation, Verdict
+from restore_lab.findings import Code, Severity
+from restore_lab.lab import load_lab
+from restore_lab.sandboxes.raspberry_pi.lease import SILENCE_SECONDS
+from restore_lab.scenario import load_scenario
+
+pytestmark = pytest.mark.docker
+COMMAND = Path(sys.executable).with_name("restore-lab")
+ON_A_NODE = 'machine = { kind = "raspberry-pi", node = "pi" }'
+POSTGRESQL_15 = tuple(server for server in Postgresql().offered() if server.series == "15")
+PASSED = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[ContainerNode]:
+    with small_node() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A lab of each engine, made once; copy it, do not change it."""
+    made: dict[str, Path] = {}
+
+    def sample(engine: str) -> Path:
+        if engine not in made:
+            made[engine] = tmp_path_factory.mktemp("samples") / engine
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Postgresql, "offered", lambda _self: POSTGRESQL_15)  # what a node of Debian 12 has
+                make_demo(made[engine], Sample(engine=engine, day=datetime.now(UTC).date()))
+        return made[engine]
+
+    return sample
+
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def lab(samples: Callable[[str], Path], tmp_path: Path) -> Make:
+    """A lab of its own, whose scenario asks for one kind of machine."""
+
+    def make(engine: str, machine: str) -> Path:
+        root = Path(shutil.copytree(samples(engine), tmp_path / f"{engine}-{len(machine)}", copy_function=shutil.copy2))
+        on_machine(root, machine)
+        return root
+
+    return make
+
+
+def on_machine(root: Path, machine: str) -> None:
+    path = root / "scenarios" / "annual" / "scenario.toml"
+    text = path.read_text("utf-8")
+    path.write_text(re.sub(r"^machine = .*$", machine, text, flags=re.MULTILINE), "utf-8")
+
+
+def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
+    lab = load_lab(root)
+    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
+
+
+def left_on(node: ContainerNode) -> list[str]:
+    return [name for name in node.root("ls /dev/shm /var/tmp").split() if name.startswith("restore-lab-")]
+
+
+def codes(outcome: Outcome) -> set[Code]:
+    return {one.finding.code for one in outcome.evidence.findings}
+
+
+def verifies(root: Path) -> None:
+    done = subprocess.run(
+        (str(COMMAND), "--lab", str(root), "register", "verify"), capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == ExitCode.PASSED, done.stdout
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "mariadb"])
+def test_the_same_scenario_passes_on_a_node_and_on_this_host_and_the_evidence_tells_them_apart(
+    lab: Make, node: ContainerNode, engine: str
+) -> None:
+    here, there = lab(engine, 'machine = { kind = "local" }'), lab(engine, ON_A_NODE)
+    lab_node(there, node)
+
+    at_home, away = drilled(here).evidence, drilled(there).evidence
+
+    assert {at_home.verdict, away.verdict} <= PASSED, away.findings
+    assert at_home.restores[0].tables == away.restores[0].tables
+    home, far = at_home.restores[0].conditions, away.restores[0].conditions
+    assert home is not None
+    assert far is not None
+    assert (home.sandbox, home.node, far.sandbox, far.node) == ("local", None, "raspberry-pi", "pi")
+    assert (far.isolation, far.mechanism, far.storage) == (Isolation.SEALED, "bubblewrap", "tmpfs")
+    assert far.hardware is not None
+    assert far.hardware.endswith(" MiB")
+    assert {limit.name for limit in far.limits} >= {"memory_bytes", "disk_bytes", "data_bytes_per_process"}
+    assert away.restores[0].removals
+    assert all(one.gone for one in away.restores[0].removals)
+    assert left_on(node) == []
+    verifies(there)
+
+
+class Faulty:
+    """Does something to the link when a stage begins."""
+
+    def __init__(self, stage: Stage, act: Callable[[], object]) -> None:
+        self.stage, self.act, self.done = stage, act, False
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Entered) and event.stage is self.stage and not self.done:
+            self.done = True
+            self.act()
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset", "flip"])
+@pytest.mark.parametrize("stage", [Stage.LOAD, Stage.COUNT, Stage.ASK])
+def test_a_link_that_breaks_is_inconclusive_and_the_copy_is_gone(
+    lab: Make, node: ContainerNode, stage: Stage, fault: str
+) -> None:
+    root = lab("postgresql", ON_A_NODE)
+    with fault_proxy(node) as proxy:
+        lab_node(root, proxy.node)
+        outcome = drilled(root, Faulty(stage, lambda: break_link(proxy, fault)))
+
+    assert outcome.evidence.verdict is Verdict.INCONCLUSIVE
+    assert outcome.exit_code == ExitCode.INCONCLUSIVE
+    assert not [one for one in outcome.evidence.findings if one.severity is Severity.FAILED]
+    assert left_on(node) == []
+    verifies(root)
+
+
+def break_link(proxy: FaultProxy, fault: str) -> None:
+    if fault == "flip":
+        proxy.faults.flip_at[Direction.DOWN] = proxy.passed[Direction.DOWN] + 100
+    else:
+        proxy.end(Ending(fault))
+
+
+def test_a_link_that_falls_silent_ends_in_time_and_the_node_wipes_the_copy_by_itself(
+    lab: Make, node: ContainerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"lease.SILENCE_SECONDS": 8, "lease._ANSWER_SECONDS": 5.0}.items():
+        monkeypatch.setattr(f"restore_lab.sandboxes.raspberry_pi.{name}", seconds)
+    monkeypatch.setattr("restore_lab.ssh._CONNECT_SECONDS", 4.0)
+    root = lab("postgresql", ON_A_NODE)
+    with fault_proxy(node) as proxy:
+        lab_node(root, proxy.node)
+        began = time.monotonic()
+        outcome = drilled(root, Faulty(Stage.ASK, lambda: setattr(proxy.faults, "stalled", True)))
+        took = time.monotonic() - began
+
+    assert outcome.evidence.verdict is Verdict.INCONCLUSIVE
+    assert outcome.exit_code == ExitCode.NOT_GONE  # nobody could look
+    assert Code.COPY_NOT_SHOWN_GONE in codes(outcome)
+    assert took < 100
+    assert gone_within(node, 2 * SILENCE_SECONDS)
+    verifies(root)
+
+
+def gone_within(node: ContainerNode, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while left_on(node) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return not left_on(node)
+
+
+def test_a_client_that_is_killed_leaves_nothing_on_the_node(lab: Make, node: ContainerNode) -> None:
+    root = lab("mariadb", ON_A_NODE)
+    lab_node(root, node)
+    run = (str(COMMAND), "--lab", str(root), "run", "--scenario", "annual")
+    with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not left_on(node) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert left_on(node)
+        time.sleep(1)
+        process.send_signal(signal.SIGKILL)
+
+    assert gone_within(node, 2 * SILENCE_SECONDS)
+    assert "mariadbd" not in node.root("cat /proc/[0-9]*/comm")
+    swept = subprocess.run((str(COMMAND), "--lab", str(root), "sweep"), capture_output=True, check=False, timeout=120)
+    assert swept.returncode == ExitCode.PASSED, swept.stderr
+    assert drilled(root).evidence.verdict in PASSED
+    verifies(root)
+
+
+def test_what_a_dead_lease_left_is_found_by_its_label_and_swept(lab: Make, node: ContainerNode) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    lab_node(root, node)
+    loaded = load_lab(root)
+    names = {"ours": loaded.lab_id, "another's": "another-lab"}
+    for lab_id in names.values():
+        folder = f"/var/tmp/restore-lab-left-{lab_id}"  # noqa: S108
+        node.root(f"mkdir {folder}; echo '{lab_id} 9999999999 d r' >{folder}/label; chown -R restorelab: {folder}")
+
+    done = subprocess.run((str(COMMAND), "--lab", str(root), "sweep"), capture_output=True, check=False, timeout=120)
+
+    assert done.returncode == ExitCode.PASSED, done.stderr
+    assert left_on(node) == ["restore-lab-left-another-lab"]
+    node.root("rm -r /var/tmp/restore-lab-left-another-lab")
+    verifies(root)
+
+
+def test_another_host_key_is_refused_before_anything_is_sent(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(wrong_host_key=True) as stranger:
+        lab_node(root, stranger)
+        outcome = drilled(root)
+
+        assert (outcome.evidence.verdict, outcome.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+        (told,) = (one.finding for one in outcome.evidence.findings if one.finding.code is Code.NO_MACHINE)
+        assert "another host key" in str(dict(told.params)["reason"])
+        assert left_on(stranger) == []
+
+
+def test_a_node_without_bubblewrap_holds_by_namespaces_and_without_either_not_at_all(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(without=("bubblewrap",)) as bare:
+        folder = lab_node(root, bare)
+        evidence = drilled(root).evidence
+        conditions = evidence.restores[0].conditions
+        assert conditions is not None
+        assert (evidence.verdict in PASSED, conditions.mechanism, conditions.isolation) == (
+            True,
+            "namespaces",
+            Isolation.SEALED,
+        )
+    shutil.rmtree(folder)
+    with small_node(without=("bubblewrap",), user_namespaces=False) as bare:
+        lab_node(root, bare)
+        assert drilled(root).evidence.verdict is Verdict.INCONCLUSIVE
+        path = root / "scenarios" / "annual" / "scenario.toml"
+        path.write_text(path.read_text("utf-8").replace('"pi" }', '"pi", unsafe_bare_process = true }'))
+        told = drilled(root)
+        assert codes(told) >= {Code.ISOLATION_NONE, Code.PYTEST_FAILED}  # the sample's own test looks for a network
+
+
+def test_a_copy_that_does_not_fit_memory_lies_on_the_card_only_when_allowed(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(memory_bytes=160 << 20) as tiny:
+        lab_node(root, tiny)
+        assert drilled(root).evidence.verdict is Verdict.INCONCLUSIVE
+        path = root / "scenarios" / "annual" / "scenario.toml"
+        path.write_text(path.read_text("utf-8").replace('"pi" }', '"pi", allow_card = true }'))
+        evidence = drilled(root).evidence
+        conditions = evidence.restores[0].conditions
+        assert conditions is not None
+        assert (evidence.verdict in PASSED, conditions.storage) == (True, "directory")
+        assert left_on(tiny) == []
+
+
+def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make) -> None:
+    root = lab("mariadb", ON_A_NODE)
+    with small_node(fresh=True, account=None) as fresh:
+        fresh.root("rm -f /etc/restore-lab-node")
+        before = set(fresh.root("find / -xdev -newer /etc/hostname -type f").split())
+        prepare = (
+            *(str(COMMAND), "--lab", str(root), "node", "prepare", fresh.host, "--port", str(fresh.port)),
+            *("--admin", fresh.admin_user, "--identity", str(fresh.client_key), "--host-key", fingerprint(fresh)),
+        )
+        first = subprocess.run(prepare, capture_output=True, text=True, check=False, timeout=300)
+        assert first.returncode == ExitCode.PASSED, first.stdout + first.stderr
+        again = subprocess.run(prepare, capture_output=True, text=True, check=False, timeout=300)
+        assert again.returncode == ExitCode.PASSED, again.stderr
+        did = [line for line in first.stdout.splitlines() if line.startswith("did")]
+        assert [line.split()[1] for line in did] == ["no-cluster", "packages", "account", "key", "marker"]
+        assert "did" not in again.stdout
+        asked = (str(COMMAND), "--lab", str(root), "node", "check", "pi", "--json")
+        looks = json.loads(subprocess.run(asked, capture_output=True, check=True, timeout=60).stdout)
+        assert {one["state"] for one in looks} <= {"ok", "warn"}
+        assert "postgres" not in fresh.root("cat /proc/[0-9]*/comm").split()
+        outside = touched(fresh, before)
+        assert outside == set(), outside
+        assert drilled(root).evidence.verdict in PASSED
+        assert fresh.root("id -nG restore-lab").split() == ["restore-lab"]
+
+
+def touched(node: ContainerNode, before: set[str]) -> set[str]:
+    """What was changed that belongs neither to a package, nor to us."""
+    now = set(node.root("find / -xdev -newer /etc/hostname -type f").split()) - before
+    owned = set(node.root("cat /var/lib/dpkg/info/*.list").split())
+    ours = ("/var/lib/restore-lab/", "/etc/restore-lab-node", "/etc/postgresql-common/", "/var/lib/dpkg/")
+    accounts = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
+    kept = (*ours, *accounts, "/var/cache/", "/var/lib/", "/var/log/", "/tmp/", "/run/", "/dev/", "/etc/ld.so.cache")  # noqa: S108
+    made_by_packages = ("/etc/ssl/", "/etc/python3/", "/etc/networks", "/etc/apt/apt.conf.d/02autoremove-postgresql")
+    return {
+        path
+        for path in now - owned
+        if not path.startswith((*kept, *made_by_packages)) and not path.endswith((".pyc", "~"))
+    }
+
+
+def fingerprint(node: ContainerNode) -> str:
+    with suppress(FileNotFoundError):
+        done = subprocess.run(
+            ("ssh-keygen", "-lf", "-"), input=node.host_key_line, capture_output=True, text=True, check=True, timeout=30
+        )
+        return done.stdout.split()[1]
+    pytest.fail("ssh-keygen is not here")
