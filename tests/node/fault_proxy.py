@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterator
@@ -54,7 +55,7 @@ class Faults:
     stall_after: dict[Direction, int] = field(default_factory=dict)
     #: All connections end once so many bytes have gone that way; later ones pass.
     end_after: dict[Direction, tuple[int, Ending]] = field(default_factory=dict)
-    #: The lowest bit of the byte with this number, from 0, is flipped.
+    #: The lowest bit of the byte with this number, from 0, is flipped, once; of the next one if that has passed.
     flip_at: dict[Direction, int] = field(default_factory=dict)
     #: This many bytes from the node pass one at a time, so many seconds apart: a banner that drips.
     drip_bytes: int = 0
@@ -180,19 +181,17 @@ class FaultProxy:
             await asyncio.sleep(len(piece) / faults.bytes_per_second)
         if self._drips(direction):
             await asyncio.sleep(faults.drip_seconds)
-        writer.write(_flipped(piece, faults.flip_at.get(direction, -1) - began))
+        flip = max(faults.flip_at.get(direction, sys.maxsize) - began, 0)
+        if flip < len(piece):
+            del faults.flip_at[direction]
+            piece = piece[:flip] + bytes([piece[flip] ^ 1]) + piece[flip + 1 :]
+        writer.write(piece)
         await writer.drain()
         self.passed[direction] += len(piece)
         bytes_before_end, ending = faults.end_after.get(direction, (None, Ending.CUT))
         if bytes_before_end is not None and self.passed[direction] >= bytes_before_end:
             del faults.end_after[direction]
             await self._end(ending)
-
-
-def _flipped(piece: bytes, index: int) -> bytes:
-    if not 0 <= index < len(piece):
-        return piece
-    return piece[:index] + bytes([piece[index] ^ 1]) + piece[index + 1 :]
 
 
 @contextmanager
