@@ -24,6 +24,7 @@ from pathlib import Path
 
 from restore_lab.demo import BACKUPS, Sample, make_demo
 from restore_lab.engines import ENGINES
+from restore_lab.engines.arriving import Arriving
 from restore_lab.engines.base import HEAD_BYTES, Dump
 from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, LiveServer
 from restore_lab.engines.postgresql.cluster import BOOTSTRAP, TARGET, Cluster
@@ -144,13 +145,20 @@ def _overhead(engine: str, dump: Path, pairs: int) -> None:
 
 
 def _ours(engine: str, dump: Path) -> float:
-    """`load_seconds` of a drill: read, hashed, peeled, loaded, classified, missing roles replayed."""
+    """`load_seconds` of a drill: read, hashed, peeled, looked at, loaded, classified, missing roles replayed."""
     server = _newest(engine)
     with _machine(server, dump.stat().st_size) as machine, dump.open("rb") as stream:
         database = ENGINES[engine]().start(machine, server)
         measured = Measured(stream, lambda _done: None)
         peeled = peel(measured, head_bytes=HEAD_BYTES, most_bytes=10**12)
-        return database.load(_recognised(engine, peeled.head), peeled.chunks).seconds
+        return database.load(_recognised(engine, peeled.head), _looked_at(peeled.chunks)).seconds
+
+
+def _looked_at(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    arriving = Arriving(is_dump=True, is_text=True)
+    for chunk in chunks:
+        arriving.look(chunk)
+        yield chunk
 
 
 def _bare(engine: str, dump: Path) -> float:
