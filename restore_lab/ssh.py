@@ -13,6 +13,7 @@ import os
 import select
 import shlex
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -166,11 +167,15 @@ class Link:
         return Running(channel=self._begun(argv), host=self.host)
 
     def _begun(self, argv: Sequence[str]) -> paramiko.Channel:
+        too_late = threading.Timer(_CONNECT_SECONDS, self.close)  # paramiko itself waits for an answer without a limit
+        too_late.start()
         try:
             channel = self.transport.open_session(timeout=_CONNECT_SECONDS)
             channel.exec_command(shlex.join((*_BELOW_A_SHELL, *argv)))
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LinkLost(f"{self.host} did not take a command") from error
+        finally:
+            too_late.cancel()
         return channel
 
     def _pumped(
