@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from integration import damaged_page, test_codes_raised
+from nightly import LEFT
 from proofs import PROOFS, Proof
 
 from restore_lab.findings import Code, Severity
@@ -41,6 +42,13 @@ def test_what_a_proof_names_is_there(side: str) -> None:
     defined = ast.parse((TESTS / path).read_text("utf-8")).body
     assert test.startswith("test_")
     assert test in {one.name for one in defined if isinstance(one, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("row", [side for side in SIDES if "::" not in side])
+def test_no_row_that_proves_a_code_is_left_to_the_night(row: str) -> None:
+    left = [pattern for file, some in LEFT.items() if file.startswith("test_damaged_backups") for pattern in some]
+    assert left
+    assert not any(re.match(pattern, f"test_a_backup_is_judged_as_its_row_says[{row}]") for pattern in left)
 
 
 @pytest.mark.parametrize(("code", "proof"), PROVED)
