@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 from node.container import ContainerNode
 from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
-from node.lab import lab_node, small_node
+from node.lab import drilled, lab_node, small_node
 
-from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
 from restore_lab.drill import Outcome
 from restore_lab.engines.postgresql.engine import Postgresql
@@ -29,7 +28,6 @@ from restore_lab.evidence import Isolation, Verdict
 from restore_lab.findings import Code, Severity
 from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.lease import SILENCE_SECONDS
-from restore_lab.scenario import load_scenario
 
 pytestmark = pytest.mark.docker
 COMMAND = Path(sys.executable).with_name("restore-lab")
@@ -79,11 +77,6 @@ def on_machine(root: Path, machine: str) -> None:
     path = root / "scenarios" / "annual" / "scenario.toml"
     text = path.read_text("utf-8")
     path.write_text(re.sub(r"^machine = .*$", machine, text, flags=re.MULTILINE), "utf-8")
-
-
-def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
-    lab = load_lab(root)
-    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
 
 
 def left_on(node: ContainerNode) -> list[str]:

@@ -15,9 +15,9 @@ from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Handle, Machine, Need, Server
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
-from restore_lab.sandboxes.raspberry_pi.lease import dead, remove
 from restore_lab.sandboxes.raspberry_pi.machine import MARGIN_BYTES, PREFIX, NodeMachine, attached
 from restore_lab.sandboxes.raspberry_pi.node import FILE_NAME, Facts, Node, ask, read_node
+from restore_lab.sandboxes.raspberry_pi.remains import dead, remove
 from restore_lab.settings import NodeFolder
 from restore_lab.ssh import HostKeyChanged, connect, connected
 
