@@ -28,6 +28,7 @@ from restore_lab.evidence import Isolation, Verdict
 from restore_lab.findings import Code, Severity
 from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.lease import SILENCE_SECONDS
+from restore_lab.sandboxes.raspberry_pi.node import MARKER
 
 pytestmark = pytest.mark.docker
 COMMAND = Path(sys.executable).with_name("restore-lab")
@@ -292,6 +293,30 @@ def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make)
         assert outside == set(), outside
         assert drilled(root).evidence.verdict in PASSED
         assert fresh.root("id -nG restore-lab").split() == ["restore-lab"]
+
+
+def test_check_says_all_that_a_node_lacks(lab: Make) -> None:
+    """A 32-bit system of half a gigabyte, its clock off, starved of power, with nothing that holds a process."""
+    root = lab("sqlite", ON_A_NODE)
+    poor = {"machine": "aarch64", "architecture": "armhf", "memory_bytes": 512 << 20, "clock": "-400d"}
+    with small_node(**poor, without=("bubblewrap",), user_namespaces=False, sizes={"/var/tmp": 8 << 20}) as node:  # noqa: S108
+        lab_node(root, node)
+        node.root(f"chmod 1777 /var/tmp; rm {MARKER}")
+        node.root("printf '#!/bin/sh\necho throttled=0x50005\n' >/usr/bin/vcgencmd; chmod 755 /usr/bin/vcgencmd")
+        asked = (str(COMMAND), "--lab", str(root), "node", "check", "pi", "--json")
+        done = subprocess.run(asked, capture_output=True, check=False, timeout=60)
+        assert done.returncode == ExitCode.USAGE, done.stderr
+        said = {one["what"]: one["state"] for one in json.loads(done.stdout)}
+
+    assert said["architecture armhf"] == "ok"
+    assert said["512 MiB of memory"] == "no"
+    assert said["8 MiB free on the card"] == "warn"
+    assert [state for what, state in said.items() if re.fullmatch(r"clock 34\d{6} s off", what)] == ["no"]
+    assert said["slowed down (throttled=0x50005)"] == "warn"
+    assert said["systemd does not hold the whole of a restore"] == "warn"
+    assert said["held by nothing"] == "no"
+    assert said[f"marker {MARKER}"] == "no"
+    assert said["MariaDB"] == "ok"
 
 
 def touched(node: ContainerNode, before: set[str]) -> set[str]:

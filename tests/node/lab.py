@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +41,10 @@ def lab_node(lab: Path, node: Node, *, name: str = "pi") -> Path:
 
 
 @contextmanager
-def small_node(**options: object) -> Iterator[ContainerNode]:
+def small_node(*, sizes: Mapping[str, int] | None = None, **options: object) -> Iterator[ContainerNode]:
     """A container with sshd that was prepared, half of its memory as a folder in memory, as a Pi of 1 GB has it."""
-    with sshd_node(sizes={"/dev/shm": MEMORY_FOLDER_BYTES}, **options) as node:  # type: ignore[arg-type]  # noqa: S108
+    sizes = {"/dev/shm": MEMORY_FOLDER_BYTES, **(sizes or {})}  # noqa: S108
+    with sshd_node(sizes=sizes, **options) as node:  # type: ignore[arg-type]
         node.root(f"chmod 1777 /dev/shm; touch {MARKER}")
         yield node
 

@@ -58,14 +58,14 @@ def read(written: Mapping[str, Any]) -> Hold:
     return Hold(seal=Seal(**{**said, **told}), slice=Slice(**group) if group is not None else None)
 
 
-def find(link: Link, seal: Seal, offered: Slice | None, *, unsafe_bare_process: bool) -> Hold:
+def find(link: Link, seal: Seal, offered: Sequence[Slice], *, unsafe_bare_process: bool) -> Hold:
     """Find by trying what holds a process on a node; the first that works. A bare process only when it is allowed.
 
     Raises:
         MachineFailed: nothing does.
     """
     views = tuple(replace(seal, mechanism=one) for one in (Mechanism.BUBBLEWRAP, Mechanism.NAMESPACES))
-    ways = [Hold(seal=view, slice=offered) for view in views if offered is not None]
+    ways = [Hold(seal=view, slice=one) for one in offered for view in views]
     ways += [Hold(seal=view) for view in views]
     if unsafe_bare_process:
         ways.append(Hold(seal=replace(seal, mechanism=Mechanism.BARE)))

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Final
 
 from restore_lab.errors import MachineDiskFull, MachineFailed, MachineOutOfMemory
-from restore_lab.evidence import Conditions, Isolation, Limit, Removal
+from restore_lab.evidence import Conditions, Removal
 from restore_lab.process import Completed
-from restore_lab.sandboxes import proof
 from restore_lab.sandboxes.base import Handle, Need
 from restore_lab.sandboxes.local.machine import search_path
 from restore_lab.sandboxes.local.seal import Mechanism, Seal
 from restore_lab.sandboxes.raspberry_pi import hold as holds
+from restore_lab.sandboxes.raspberry_pi import inspection
 from restore_lab.sandboxes.raspberry_pi.hold import Hold
+from restore_lab.sandboxes.raspberry_pi.inspection import KIND
 from restore_lab.sandboxes.raspberry_pi.lease import Lease
 from restore_lab.sandboxes.raspberry_pi.node import CARD_FOLDER, MEMORY_FOLDER, Facts, Node
 from restore_lab.sandboxes.raspberry_pi.remains import end, remove
 from restore_lab.sandboxes.raspberry_pi.slice import Slice
 from restore_lab.ssh import Link, LinkLost, Running, connected
 
-KIND: Final = "raspberry-pi"
 PREFIX: Final = "restore-lab-"
 MIB: Final = 1024 * 1024
 #: What a server takes beside the copy itself.
@@ -110,8 +110,12 @@ class NodeMachine:
         """See `Machine.scratch`."""
         return self.hold.seal.scratch
 
-    def create(self, need: Need, facts: Facts, *, unsafe_bare_process: bool) -> None:
-        """Have the node make the folder, find what holds a process there, and ask from inside what it can reach."""
+    def create(self, need: Need, facts: Facts, *, unsafe_bare_process: bool, allow_card: bool) -> None:
+        """Have the node make the folder, find what holds a process there, and ask from inside what it can reach.
+
+        Raises:
+            MachineFailed: nothing holds it, or a copy in memory might reach the node's card.
+        """
         self._created_at = datetime.now(UTC)
         seal, expires = self.hold.seal, round(need.expires_at.timestamp())
         self._lease = Lease.take(
@@ -121,9 +125,17 @@ class NodeMachine:
             memory_bytes=self.memory_bytes,
             label=f"{need.lab_id} {expires} {need.drill_id} {need.restore_id}",
         )
-        offered = self._slice(need, facts) if self._lease.sliced else None
-        self.hold = holds.find(self.link, seal, offered, unsafe_bare_process=unsafe_bare_process)
-        self._conditions = self._looked_at(facts)
+        left = (need.expires_at - self._created_at).total_seconds()
+        offered = Slice.of(seal.folder, facts, memory_bytes=self.memory_bytes, seconds=left)
+        slices = (offered,) if self._lease.sliced else ()
+        self.hold = holds.find(self.link, seal, slices, unsafe_bare_process=unsafe_bare_process)
+        proof = inspection.proof_of(self.hold, self.link, memory_bytes=self.memory_bytes)
+        if proof.counts_memory:
+            self._lease.count()
+        if not allow_card:
+            inspection.refuse_swap(self.node, facts, proof)
+        answer = self.run(inspection.question(self.hold), timeout_seconds=_TRIAL_SECONDS)
+        self._conditions = inspection.conditions(self.node, facts, self.hold, proof, answer)
 
     def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
@@ -226,41 +238,6 @@ class NodeMachine:
                 raise MachineOutOfMemory("the machine used more memory than its node has for it")
         if self._lease is not None and self._lease.lost:
             raise LinkLost(f"the link to the node {self.node.name} broke")
-
-    def _slice(self, need: Need, facts: Facts) -> Slice:
-        left = (need.expires_at - datetime.now(UTC)).total_seconds()
-        return Slice(
-            folder=str(self.hold.seal.folder),
-            uid=facts.uid,
-            version=facts.systemd,
-            memory_bytes=self.memory_bytes,
-            seconds=max(1, round(left)),
-        )
-
-    def _looked_at(self, facts: Facts) -> Conditions:
-        """Ask from inside what can be reached, and find by trying which limits bite."""
-        seal, group = self.hold.seal, self.hold.slice
-        seen = proof.isolation(self.run(proof.argv(str(seal.folder / "label")), timeout_seconds=_TRIAL_SECONDS))
-        if seal.mechanism is Mechanism.BARE:
-            seen = Isolation.NONE
-        watched = (Limit(name="memory_bytes", value=self.memory_bytes, how="watched"),)
-        whole = group.limits(self.link) if group is not None else watched
-        if self._lease is not None and any(one.name == "memory_bytes" and one.how == "enforced" for one in whole):
-            self._lease.count()
-        return Conditions(
-            sandbox=KIND,
-            isolation=seen,
-            mechanism=self.hold.mechanism,
-            storage="tmpfs" if str(seal.folder.parent) == MEMORY_FOLDER else "directory",
-            limits=(
-                Limit(name="data_bytes_per_process", value=seal.memory_bytes, how="enforced"),
-                Limit(name="bytes_per_file", value=seal.file_bytes, how="enforced"),
-                Limit(name="disk_bytes", value=seal.file_bytes, how="watched"),
-                *whole,
-            ),
-            node=self.node.name,
-            hardware=f"{facts.hardware}, {facts.architecture}, {facts.memory_bytes // 1024**2} MiB",
-        )
 
 
 def attached(handle: Handle, link: Link, node: Node) -> NodeMachine:

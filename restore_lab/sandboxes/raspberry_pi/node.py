@@ -58,7 +58,8 @@ def read_node(folder: Path) -> Node:
 class Facts:
     """What a node is and has; sizes in bytes, `epoch` its clock in seconds of Unix time.
 
-    `uid` is its account's, `systemd` the version of that, 0 where there is none; `mechanisms` are those that worked.
+    `uid` is its account's, `systemd` the version of that, 0 where there is none; `mechanisms` are those that worked;
+    `swaps` is where its kernel may put what lies in memory, on a card for instance.
     """
 
     architecture: str
@@ -74,6 +75,7 @@ class Facts:
     controllers: frozenset[str]
     mechanisms: frozenset[str]
     prepared: bool
+    swaps: tuple[str, ...]
     system: tuple[tuple[str, str], ...]
     programs: frozenset[str]
 
@@ -93,6 +95,8 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo "architecture $(dpkg --print-architecture 2>/dev/null)"
 echo "hardware $(tr -d '\000' 2>/dev/null </proc/device-tree/model || uname -m)"
 awk '/^MemTotal:/ { print "memory", $2 } /^MemAvailable:/ { print "available", $2 }' /proc/meminfo
+awk '/^SwapTotal:/ && $2 > 0 { exit 1 }' /proc/meminfo ||
+  awk 'NR > 1 && $1 !~ /^\/dev\/zram/ { print "swap", $1 }' /proc/swaps # compressed memory is memory
 echo "memory-folder $(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')"
 echo "card $(df -Pk /var/tmp | awk 'NR == 2 { print $4 }')"
 echo "epoch $(date +%s)"
@@ -154,6 +158,7 @@ def _facts(said: str) -> Facts:
         controllers=frozenset(one["controllers"].split()),
         mechanisms=frozenset(value for key, value in lines if key == "mechanism"),
         prepared="prepared" in one,
+        swaps=tuple(value for key, value in lines if key == "swap"),
         system=tuple(_link(value) for key, value in lines if key == "system"),
         programs=frozenset(value for key, value in lines if key == "program"),
     )

@@ -132,6 +132,12 @@ def _looks(facts: Facts, now: datetime) -> Iterator[Looked]:
         "memory is counted by the kernel" if facts.counts_memory else "memory is not counted by the kernel",
         "add `cgroup_enable=memory` to /boot/firmware/cmdline.txt; without it the drill watches",
     )
+    if facts.swaps:
+        yield Looked(
+            "warn",
+            f"swap on {', '.join(facts.swaps)}",
+            "a copy may reach it: turn it off, have memory counted, or allow it (`allow_card = true`)",
+        )
     whole = "systemd" in facts.mechanisms
     yield Looked(
         "ok" if whole else "warn",

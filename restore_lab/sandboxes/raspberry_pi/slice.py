@@ -9,8 +9,10 @@ systemd.resource-control(5), systemd.scope(5), the kernel's cgroup-v2 documentat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from restore_lab.evidence import Limit
+from restore_lab.sandboxes.raspberry_pi.node import Facts
 from restore_lab.ssh import Link
 
 #: How many processes and threads a whole machine may have.
@@ -68,7 +70,9 @@ lasted=$(cat <&3)
 group_of
 [ "$well" = "$(printf 'began\nended 0\nbegan\nforked')" ] && [ "$group" ] && {
   case $taken in
-    began | $'began\nended '[1-9]*) [ "$(cat "$group/memory.max")" = "$memory" ] && echo memory ;;
+    began | $'began\nended '[1-9]*)
+      [ "$(cat "$group/memory.max")" = "$memory" ] && echo memory && [ "$(cat "$group/memory.swap.max")" = 0 ] &&
+        echo swapless ;;
   esac
   [ "$forked" = began ] && [ "$(cat "$group/pids.max")" = "$tasks" ] && echo tasks
   [ "$lasted" = began ] && echo seconds
@@ -76,6 +80,15 @@ group_of
 echo asked
 """
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """Which limits of a machine bite; `swapless` says that nothing of it can leave memory for a swap."""
+
+    limits: tuple[Limit, ...]
+    counts_memory: bool = False
+    swapless: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +105,17 @@ class Slice:
     seconds: int
     tasks: int = MOST_TASKS
 
+    @classmethod
+    def of(cls, folder: Path, facts: Facts, *, memory_bytes: int, seconds: float) -> Slice:
+        """Give the slice of a machine on a node that said so much of itself."""
+        return cls(
+            folder=str(folder),
+            uid=facts.uid,
+            version=facts.systemd,
+            memory_bytes=memory_bytes,
+            seconds=max(1, round(seconds)),
+        )
+
     @property
     def name(self) -> str:
         """The name of the unit; `ASKING` has it in the shell's words."""
@@ -106,7 +130,7 @@ class Slice:
             *("/usr/bin/env", "-u", "XDG_RUNTIME_DIR", "-u", "INVOCATION_ID", *argv),
         )
 
-    def limits(self, link: Link) -> tuple[Limit, ...]:
+    def prove(self, link: Link) -> Proof:
         """Find by trying which limits the node's kernel enforces; the memory of the whole is said either way.
 
         Raises:
@@ -119,10 +143,16 @@ class Slice:
         except TimeoutError:
             bite = set()
         proved = bite if "asked" in bite else set()
-        return (
-            Limit(name="memory_bytes", value=self.memory_bytes, how="enforced" if "memory" in proved else "watched"),
-            *((Limit(name="processes", value=self.tasks, how="enforced"),) if "tasks" in proved else ()),
-            *((Limit(name="seconds", value=self.seconds, how="enforced"),) if "seconds" in proved else ()),
+        return Proof(
+            limits=(
+                Limit(
+                    name="memory_bytes", value=self.memory_bytes, how="enforced" if "memory" in proved else "watched"
+                ),
+                *((Limit(name="processes", value=self.tasks, how="enforced"),) if "tasks" in proved else ()),
+                *((Limit(name="seconds", value=self.seconds, how="enforced"),) if "seconds" in proved else ()),
+            ),
+            counts_memory="memory" in proved,
+            swapless="swapless" in proved,
         )
 
     def _literally(self) -> tuple[str, ...]:
