@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,17 @@ kind = "integrity"
 [[restore.check]]
 kind = "counts"
 main = ["patient", "consultation"]
+"""
+#: A test of a scenario whose command holds more memory than the whole machine has, for a while.
+HUNGRY = """
+def test_is_hungry(host):
+    assert host.run("head -c 850M /dev/zero | tail -c 850M | sleep 15").succeeded
+"""
+#: As the kernel does it where memory is short: no trap is run.
+KILL_LEASES = r"""
+for entry in /proc/[0-9]*; do
+  if tr '\0' '\n' 2>/dev/null <"$entry/cmdline" | grep -qx lease; then kill -KILL "${entry#/proc/}"; fi
+done
 """
 PASSED = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
 
@@ -175,16 +188,55 @@ def test_more_memory_than_there_is_ends_the_machine_and_never_fails_the_backup(p
     assert prepared.left() == ""
 
 
-def test_a_client_that_is_killed_leaves_no_slice(prepared: Prepared, lab: Path) -> None:
+def test_a_test_of_the_scenario_that_outgrows_the_machine_has_failed_nothing(prepared: Prepared, lab: Path) -> None:
+    scenario = lab / "scenarios" / "annual"
+    told = SCENARIO + '[[restore.check]]\nkind = "pytest"\npath = "checks/test_hungry.py"\n'
+    (scenario / "scenario.toml").write_text(told, "utf-8")
+    (scenario / "checks" / "test_hungry.py").write_text(HUNGRY, "utf-8")
+
+    outcome = drilled(lab)
+
+    assert outcome.exit_code == ExitCode.INCONCLUSIVE, outcome.evidence.findings
+    assert not [one for one in outcome.evidence.findings if one.severity is Severity.FAILED]
+    assert Code.CHECK_BROKEN in {one.finding.code for one in outcome.evidence.findings}
+    assert prepared.left() == ""
+
+
+@contextmanager
+def restoring(prepared: Prepared, lab: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a drill of its own process, and wait until its server runs on the node; it is killed at the end."""
     run = (str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual")
     with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while "mariadbd" not in prepared.held() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert "mariadbd" in prepared.held()
+        yield process
         process.send_signal(signal.SIGKILL)
 
+
+def test_a_client_that_is_killed_leaves_no_slice(prepared: Prepared, lab: Path) -> None:
+    with restoring(prepared, lab):
+        pass
+
     assert prepared.gone_within(30)
+
+
+def test_a_slice_whose_lease_died_with_its_client_is_swept(prepared: Prepared, lab: Path) -> None:
+    with restoring(prepared, lab) as process:
+        process.send_signal(signal.SIGSTOP)
+        prepared.node.root(KILL_LEASES)
+    (name,) = set(re.findall(r"restorelab_\w+\.slice", prepared.left()))
+    enter = f"systemd-run --user --scope --quiet --slice={name} sleep 600"
+    as_account = f"XDG_RUNTIME_DIR=/run/user/$(id -u {ACCOUNT}) setpriv --reuid={ACCOUNT} --clear-groups"
+    prepared.node.root(f"{as_account} {enter} </dev/null >/dev/null 2>&1 & sleep 2")
+    assert "sleep" in prepared.held()
+
+    swept = subprocess.run((str(COMMAND), "--lab", str(lab), "sweep"), capture_output=True, check=False, timeout=120)
+
+    assert swept.returncode == ExitCode.PASSED, swept.stderr
+    assert prepared.held() == []
+    assert prepared.left() == ""
 
 
 def test_without_bubblewrap_the_slice_holds_namespaces(prepared: Prepared, lab: Path) -> None:

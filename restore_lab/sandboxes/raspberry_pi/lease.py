@@ -20,9 +20,9 @@ SILENCE_SECONDS = 40
 _BEAT_SECONDS = 2.0
 _ANSWER_SECONDS = 30.0
 
-#: Arguments: folder, seconds of silence, most KiB on disk, most bytes of memory, most tasks, label. What a folder in
-#: memory holds is memory. Killed by the kernel for want of memory is what the slice counts, once its limit was shown
-#: to bite (`counts`); else what the whole node counts, which is asked only when a command has failed (`failed`).
+#: Arguments: folder, seconds of silence, most KiB on disk, most bytes of memory, most tasks, label. Memory is watched
+#: until the slice's limit was shown to bite (`counts`); what a folder in memory holds is memory. Killed by the kernel
+#: for want of it is what the slice then counts, and before what the node does: asked once a command `failed`.
 _LEASE = (
     WIPING
     + r"""
@@ -41,13 +41,18 @@ command -v systemd-run >/dev/null && limit "$most_memory" "$most_tasks" && units
 echo "ready$held"
 
 kills() { awk '/^oom_kill / { print $2 }' "$counter" 2>/dev/null; }
+held_by_all() {
+  cat /proc/[0-9]*/status 2>/dev/null |
+    awk -v me="$(id -u)" '/^Uid:/ { mine = $2 == me } /^RssAnon:/ && mine { sum += $2 } END { print sum + 0 }'
+}
 look() {
-  disk=$(du -sk "$folder/data" 2>/dev/null | cut -f1)
-  memory=$(cat /proc/[0-9]*/status 2>/dev/null |
-    awk -v me="$(id -u)" '/^Uid:/ { mine = $2 == me } /^RssAnon:/ && mine { sum += $2 } END { print sum + 0 }')
-  [ "${folder#/dev/shm/}" = "$folder" ] || memory=$((memory + ${disk:-0}))
+  disk=$(du -sk "$folder/data" 2>/dev/null | cut -f1) memory=0
+  if [ "$counter" = /proc/vmstat ]; then
+    memory=$(held_by_all)
+    [ "${folder#/dev/shm/}" = "$folder" ] || memory=$((memory + ${disk:-0}))
+  fi
   if [ "${disk:-0}" -gt "$most_disk" ]; then over=disk
-  elif [ "${memory:-0}" -gt $((most_memory / 1024)) ]; then over=memory
+  elif [ "$memory" -gt $((most_memory / 1024)) ]; then over=memory
   elif [ "$1" = failed ] || [ "$counter" != /proc/vmstat ]; then
     now=$(kills)
     [ -z "$now" ] || [ "$now" = "$killed" ] || over=memory

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Limit
 from restore_lab.sandboxes.raspberry_pi.node import Facts
 from restore_lab.ssh import Link
@@ -19,7 +20,7 @@ from restore_lab.ssh import Link
 MOST_TASKS = 512
 #: From here on systemd-run reads `$` in a command, or warns that it soon will, unless told not to.
 _READS_DOLLARS = 254
-_PROOF_SECONDS = 60.0
+_PROOF_SECONDS = 120.0
 
 #: `slice_of FOLDER` gives a machine's slice by the word that ends the name of its folder; `units` asks the account's
 #: own systemd, by its private socket: a bus of the user's is not on every node; `group_of` finds the slice's cgroup;
@@ -59,7 +60,7 @@ inside() { systemd-run --user --scope --quiet --collect --description=restore-la
 takes='echo began; head -c 64M /dev/zero | tail -c 64M >/dev/null; echo "ended $?"'
 forks='echo began; all=; trap "kill \$all" EXIT
   for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do sleep 9 >/dev/null & all="$all $!"; done; echo forked'
-lasts='echo began; sleep 5; echo lasted'
+lasts='echo began; sleep 9; echo lasted'
 limit 16M 8
 taken=$(inside "$@" /bin/sh -c "$takes")
 forked=$(inside "$@" /bin/sh -c "$forks")
@@ -134,15 +135,16 @@ class Slice:
         """Find by trying which limits the node's kernel enforces; the memory of the whole is said either way.
 
         Raises:
-            LinkLost: the connection broke.
+            MachineFailed: it was not tried to the end, so that the small limits may still be those in force.
         """
         argv = ("/bin/bash", "-c", _PROOF, "proof", self.folder, str(self.memory_bytes), str(self.tasks))
         try:
             done = link.run((*argv, *self._literally(), "--"), timeout_seconds=_PROOF_SECONDS)
-            bite = set(done.stdout.decode("ascii", "replace").split())
-        except TimeoutError:
-            bite = set()
-        proved = bite if "asked" in bite else set()
+        except TimeoutError as error:
+            raise MachineFailed(f"{link.host} did not try its limits within {_PROOF_SECONDS:.0f} s") from error
+        proved = set(done.stdout.decode("ascii", "replace").split())
+        if "asked" not in proved:
+            raise MachineFailed(f"{link.host} did not try its limits to the end")
         return Proof(
             limits=(
                 Limit(
