@@ -269,6 +269,35 @@ def test_a_copy_that_does_not_fit_memory_lies_on_the_card_only_when_allowed(lab:
         assert left_on(tiny) == []
 
 
+def test_a_node_that_could_swap_a_copy_to_its_card_is_refused_unless_that_is_allowed(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    path = root / "scenarios" / "annual" / "scenario.toml"
+    with small_node() as swapping:
+        lab_node(root, swapping)
+        swap_on(swapping, "/var/swap")
+        refused = drilled(root)
+        assert refused.exit_code == ExitCode.INCONCLUSIVE
+        reasons = {str(dict(one.finding.params).get("reason")) for one in refused.evidence.findings}
+        assert "the node pi may swap a part of the copy to /var/swap" in reasons
+        assert left_on(swapping) == []
+
+        swap_on(swapping, "/dev/zram0")  # which is memory too
+        assert drilled(root).evidence.verdict in PASSED
+
+        swap_on(swapping, "/var/swap")
+        path.write_text(path.read_text("utf-8").replace('"pi" }', '"pi", allow_card = true }'))
+        assert drilled(root).evidence.verdict in PASSED
+
+
+def swap_on(node: ContainerNode, place: str) -> None:
+    """Have the node's kernel say that it swaps to a place."""
+    node.root(
+        "umount /proc/swaps 2>/dev/null || :; cd /run/node;"
+        "said=$(sed 's/^SwapTotal: .*/SwapTotal: 102396 kB/' meminfo); echo \"$said\" >meminfo;"
+        f"printf 'Filename Type Size Used Priority\n{place} file 102396 0 -2\n' >swaps; mount --bind swaps /proc/swaps"
+    )
+
+
 def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make) -> None:
     root = lab("mariadb", ON_A_NODE)
     with small_node(fresh=True, account=None) as fresh:
