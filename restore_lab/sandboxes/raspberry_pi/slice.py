@@ -59,8 +59,8 @@ slice_of "$1"; memory=$2 tasks=$3; shift 3
 inside() { systemd-run --user --scope --quiet --collect --description=restore-lab --slice="$slice" "$@" 2>/dev/null; }
 takes='echo began; head -c 64M /dev/zero | tail -c 64M >/dev/null; echo "ended $?"'
 forks='echo began; all=; trap "kill \$all" EXIT
-  for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do sleep 9 >/dev/null & all="$all $!"; done; echo forked'
-lasts='echo began; sleep 9; echo lasted'
+  for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do sleep 60 >/dev/null & all="$all $!"; done; echo forked'
+lasts='echo began; sleep 30; echo lasted'
 limit 16M 8
 taken=$(inside "$@" /bin/sh -c "$takes")
 forked=$(inside "$@" /bin/sh -c "$forks")
