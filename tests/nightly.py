@@ -71,4 +71,7 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_link_that_breaks.*\[(load-reset|load-flip|count-cut|count-reset|ask-cut|ask-flip)",
         r"test_the_same_scenario_passes.*\[sqlite\]",
     ),
+    # other userlands and kernels of the emulated Pi, of test_node_arm64.py; systemd daily in a container
+    "test_node_systemd.py": (r"test_(a_client_that|a_slice_whose|a_test_of|a_node_whose|without_bubblewrap)",),
+    "test_node_userlands.py": (r"test_",),
 }

@@ -19,6 +19,9 @@ from restore_lab.settings import STRICT, LabPath
 
 OUTCOMES = "RESTORE_LAB_OUTCOMES"
 RESTORED = "RESTORE_LAB_RESTORED"
+#: After a command that failed a machine looks at itself: one that broke under a test has failed none.
+_FAILING = ("/bin/false",)
+_FAILING_SECONDS = 60.0
 #: pytest's own exit codes: all passed, some failed (pytest manual, "Exit codes").
 _RAN = (0, 1)
 
@@ -40,7 +43,11 @@ class PytestChecks:
         return True
 
     def ask(self, restored: Restored) -> Answer:
-        """See `Check.ask`; a run that collected nothing is broken, not passed."""
+        """See `Check.ask`; a run that collected nothing is broken, not passed.
+
+        Raises:
+            MachineFailed: the machine broke meanwhile, so that its tests say nothing.
+        """
         with labelled_folder(restored.lab_id, purpose="pytest") as folder:
             outcomes = folder / "outcomes.json"
             environment = {
@@ -54,6 +61,8 @@ class PytestChecks:
             }
             done = process.run(self._argv(folder), timeout_seconds=self.timeout_seconds, environment=environment)
             seen: dict[str, str] = json.loads(outcomes.read_text("utf-8")) if outcomes.exists() else {}
+        if done.exit_code != 0:
+            restored.machine.run(_FAILING, timeout_seconds=_FAILING_SECONDS)
         return Answer(asked=len(seen), findings=tuple(self._judged(seen, exit_code=done.exit_code)))
 
     def _argv(self, folder: Path) -> tuple[str, ...]:

@@ -156,6 +156,13 @@ MECHANISMS: Final[Mapping[str, str]] = {
     ),
     "bubblewrap": msgid("asked of bubblewrap: no network, read-only system, no capability"),
     "namespaces": msgid("asked of the Linux kernel (namespaces): no network, read-only system, no capability"),
+    "systemd, bubblewrap": msgid(
+        "asked of systemd: one slice for all that runs; of bubblewrap: no network, read-only system, no capability"
+    ),
+    "systemd, namespaces": msgid(
+        "asked of systemd: one slice for all that runs; of the Linux kernel (namespaces): no network, read-only system,"
+        " no capability"
+    ),
     "bare process": msgid("an ordinary process, held by nothing"),
 }
 #: What a drill creates, as it is removed.
@@ -163,6 +170,7 @@ CREATED: Final[Mapping[str, str]] = {
     "container": msgid("container"),
     "volume": msgid("volume of data"),
     "folder": msgid("folder"),
+    "slice": msgid("slice of systemd with all its processes"),
 }
 LAYERS: Final[Mapping[str, str]] = {
     "gzip": msgid("gzip compression"),

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 from node.container import ContainerNode
 from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
-from node.lab import lab_node, small_node
+from node.lab import drilled, lab_node, small_node
 
-from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
 from restore_lab.drill import Outcome
 from restore_lab.engines.postgresql.engine import Postgresql
@@ -29,7 +28,7 @@ from restore_lab.evidence import Isolation, Verdict
 from restore_lab.findings import Code, Severity
 from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.lease import SILENCE_SECONDS
-from restore_lab.scenario import load_scenario
+from restore_lab.sandboxes.raspberry_pi.node import MARKER
 
 pytestmark = pytest.mark.docker
 COMMAND = Path(sys.executable).with_name("restore-lab")
@@ -79,11 +78,6 @@ def on_machine(root: Path, machine: str) -> None:
     path = root / "scenarios" / "annual" / "scenario.toml"
     text = path.read_text("utf-8")
     path.write_text(re.sub(r"^machine = .*$", machine, text, flags=re.MULTILINE), "utf-8")
-
-
-def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
-    lab = load_lab(root)
-    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
 
 
 def left_on(node: ContainerNode) -> list[str]:
@@ -275,6 +269,35 @@ def test_a_copy_that_does_not_fit_memory_lies_on_the_card_only_when_allowed(lab:
         assert left_on(tiny) == []
 
 
+def test_a_node_that_could_swap_a_copy_to_its_card_is_refused_unless_that_is_allowed(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    path = root / "scenarios" / "annual" / "scenario.toml"
+    with small_node() as swapping:
+        lab_node(root, swapping)
+        swap_on(swapping, "/var/swap")
+        refused = drilled(root)
+        assert refused.exit_code == ExitCode.INCONCLUSIVE
+        reasons = {str(dict(one.finding.params).get("reason")) for one in refused.evidence.findings}
+        assert "the node pi may swap a part of the copy to /var/swap" in reasons
+        assert left_on(swapping) == []
+
+        swap_on(swapping, "/dev/zram0")  # which is memory too
+        assert drilled(root).evidence.verdict in PASSED
+
+        swap_on(swapping, "/var/swap")
+        path.write_text(path.read_text("utf-8").replace('"pi" }', '"pi", allow_card = true }'))
+        assert drilled(root).evidence.verdict in PASSED
+
+
+def swap_on(node: ContainerNode, place: str) -> None:
+    """Have the node's kernel say that it swaps to a place."""
+    node.root(
+        "umount /proc/swaps 2>/dev/null || :; cd /run/node;"
+        "said=$(sed 's/^SwapTotal: .*/SwapTotal: 102396 kB/' meminfo); echo \"$said\" >meminfo;"
+        f"printf 'Filename Type Size Used Priority\n{place} file 102396 0 -2\n' >swaps; mount --bind swaps /proc/swaps"
+    )
+
+
 def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make) -> None:
     root = lab("mariadb", ON_A_NODE)
     with small_node(fresh=True, account=None) as fresh:
@@ -299,6 +322,30 @@ def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make)
         assert outside == set(), outside
         assert drilled(root).evidence.verdict in PASSED
         assert fresh.root("id -nG restore-lab").split() == ["restore-lab"]
+
+
+def test_check_says_all_that_a_node_lacks(lab: Make) -> None:
+    """A 32-bit system of half a gigabyte, its clock off, starved of power, with nothing that holds a process."""
+    root = lab("sqlite", ON_A_NODE)
+    poor = {"machine": "aarch64", "architecture": "armhf", "memory_bytes": 512 << 20, "clock": "-400d"}
+    with small_node(**poor, without=("bubblewrap",), user_namespaces=False, sizes={"/var/tmp": 8 << 20}) as node:  # noqa: S108
+        lab_node(root, node)
+        node.root(f"chmod 1777 /var/tmp; rm {MARKER}")
+        node.root("printf '#!/bin/sh\necho throttled=0x50005\n' >/usr/bin/vcgencmd; chmod 755 /usr/bin/vcgencmd")
+        asked = (str(COMMAND), "--lab", str(root), "node", "check", "pi", "--json")
+        done = subprocess.run(asked, capture_output=True, check=False, timeout=60)
+        assert done.returncode == ExitCode.USAGE, done.stderr
+        said = {one["what"]: one["state"] for one in json.loads(done.stdout)}
+
+    assert said["architecture armhf"] == "ok"
+    assert said["512 MiB of memory"] == "no"
+    assert said["8 MiB free on the card"] == "warn"
+    assert [state for what, state in said.items() if re.fullmatch(r"clock 34\d{6} s off", what)] == ["no"]
+    assert said["slowed down (throttled=0x50005)"] == "warn"
+    assert said["systemd does not hold the whole of a restore"] == "warn"
+    assert said["held by nothing"] == "no"
+    assert said[f"marker {MARKER}"] == "no"
+    assert said["MariaDB"] == "ok"
 
 
 def touched(node: ContainerNode, before: set[str]) -> set[str]:

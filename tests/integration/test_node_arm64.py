@@ -11,19 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from node.lab import lab_node
+from node.lab import drilled, lab_node
 from node.virtual_machine import VirtualNode, arm64_vm
 
-from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
-from restore_lab.drill import Outcome
 from restore_lab.errors import ExitCode
 from restore_lab.events import Entered, Event, Stage
 from restore_lab.evidence import Isolation, Verdict
 from restore_lab.findings import Severity
-from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.node import MARKER
-from restore_lab.scenario import load_scenario
 
 COMMAND = Path(sys.executable).with_name("restore-lab")
 MACHINE = 'machine = { kind = "raspberry-pi", node = "pi", allow_card = true }'
@@ -55,11 +51,6 @@ def lab(node: VirtualNode, tmp_path: Path) -> Path:
     (root / "scenarios" / "annual" / "scenario.toml").write_text(SCENARIO, "utf-8")
     lab_node(root, node)
     return root
-
-
-def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
-    lab = load_lab(root)
-    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
 
 
 def left_on(node: VirtualNode) -> list[str]:

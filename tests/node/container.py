@@ -26,6 +26,12 @@ _UNHELD = (
     "--cap-add=SYS_ADMIN",
     *(f"--security-opt={what}=unconfined" for what in ("apparmor", "systempaths")),
 )
+#: What systemd needs as the first program, and not `--privileged`, which asks for more than some engines may give.
+_BOOTED = (
+    *(f"--cap-add={name}" for name in ("NET_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_NICE", "SYSLOG")),
+    *("--cgroupns=private", "--env=container=docker"),
+    *("--tmpfs=/run:exec", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec"),
+)
 _NEW_USER = 0x10000000
 #: Refuses user namespaces and nothing else, as a kernel with ``kernel.unprivileged_userns_clone=0`` does.
 _NO_USER_NAMESPACES = {
@@ -72,6 +78,7 @@ class ContainerNode(Node):
 def sshd_node(
     *,
     fresh: bool = False,
+    systemd: bool = False,
     account: str | None = ACCOUNT,
     wrong_host_key: bool = False,
     without: tuple[str, ...] = (),
@@ -87,6 +94,7 @@ def sshd_node(
 
     fresh: nothing of a drill is installed (apt-get can, from /srv/packages); else MariaDB, PostgreSQL, SQLite and
         bubblewrap are. A node made fresh for `prepare` wants ``account=None`` as well.
+    systemd: it is the first program, with D-Bus and logind, and sshd is one of its services.
     account: the user without rights to make; None makes none.
     wrong_host_key: `host_key_line` is of a key that the node does not have.
     without: packages to remove, such as ``bubblewrap``.
@@ -101,7 +109,8 @@ def sshd_node(
     settings["WITHOUT"] = " ".join(without)
     options = [f"--env=NODE_{name}={value}" for name, value in settings.items() if value]
     options += [f"--tmpfs={folder}:rw,exec,mode=0755,size={size}" for folder, size in (sizes or {}).items()]
-    tag = _image("fresh" if fresh else "prepared")
+    options += _BOOTED if systemd else ()
+    tag = _image("fresh" if fresh else "booted" if systemd else "prepared")
     with keys() as (client, host, stranger):
         profile = client.private.with_name("seccomp.json")
         profile.write_text(json.dumps(_NO_USER_NAMESPACES), "utf-8")

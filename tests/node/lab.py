@@ -1,19 +1,32 @@
-"""A node as a lab knows it: its folder `nodes/NAME`, and a container that stands in for a Pi of 1 GB."""
+"""A node as a lab knows it: its folder `nodes/NAME`, a container that stands in for a Pi of 1 GB, and its drill."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from node.access import Node
 from node.container import ContainerNode, sshd_node
 
+from restore_lab import drill
+from restore_lab.drill import Outcome
+from restore_lab.events import Event
+from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.node import MARKER
+from restore_lab.scenario import load_scenario
 
-_MEMORY_FOLDER_BYTES = 480 << 20
+#: Half of its memory as a folder in memory, as a Pi of 1 GB has it.
+MEMORY_FOLDER_BYTES = 480 << 20
+#: A table that a MariaDB server keeps in memory: 2.4 GB, more than any node of ours has.
+_IN_MEMORY = b"""
+SET max_heap_table_size = 4000000000;
+CREATE TABLE fugace (t VARCHAR(60000)) ENGINE=MEMORY CHARSET=latin1;
+INSERT INTO fugace SELECT 'x' FROM seq_1_to_40000;
+"""
 
 
 def lab_node(lab: Path, node: Node, *, name: str = "pi") -> Path:
@@ -28,8 +41,23 @@ def lab_node(lab: Path, node: Node, *, name: str = "pi") -> Path:
 
 
 @contextmanager
-def small_node(**options: object) -> Iterator[ContainerNode]:
+def small_node(*, sizes: Mapping[str, int] | None = None, **options: object) -> Iterator[ContainerNode]:
     """A container with sshd that was prepared, half of its memory as a folder in memory, as a Pi of 1 GB has it."""
-    with sshd_node(sizes={"/dev/shm": _MEMORY_FOLDER_BYTES}, **options) as node:  # type: ignore[arg-type]  # noqa: S108
+    sizes = {"/dev/shm": MEMORY_FOLDER_BYTES, **(sizes or {})}  # noqa: S108
+    with sshd_node(sizes=sizes, **options) as node:  # type: ignore[arg-type]
         node.root(f"chmod 1777 /dev/shm; touch {MARKER}")
         yield node
+
+
+def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
+    """Run the lab's annual drill on its latest backup."""
+    lab = load_lab(root)
+    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
+
+
+def swollen(root: Path) -> None:
+    """Have the one backup of a lab, a plain dump of MariaDB, ask for more memory than there is; its date stays."""
+    (backup,) = (path for path in (root / "backups").iterdir() if path.is_file())
+    before = backup.stat()
+    backup.write_bytes(backup.read_bytes() + _IN_MEMORY)
+    os.utime(backup, ns=(before.st_atime_ns, before.st_mtime_ns))

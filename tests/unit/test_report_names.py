@@ -32,11 +32,30 @@ from restore_lab.report.blocks import Facts, Section, Table
 from restore_lab.report.said import reason, say
 from restore_lab.report.wording import THIN, Wording, wording_for
 from restore_lab.sandboxes.container import docker_engine, machine, plan
-from restore_lab.sandboxes.local.seal import Mechanism
+from restore_lab.sandboxes.local.seal import Mechanism, Seal
+from restore_lab.sandboxes.raspberry_pi.hold import Hold
+from restore_lab.sandboxes.raspberry_pi.slice import Slice
 from restore_lab.sources import SOURCES
 
 SANDBOXES_FOLDER = Path(next(iter(sandboxes.__path__)))
 OLD_MECHANISM = "Docker: no network, read-only root, no capability, no new privileges, user 10001"
+#: As a node's machine is held where systemd runs there.
+OF_NODES = [
+    Hold(
+        seal=Seal(
+            mechanism=view,
+            folder=Path("/nowhere"),
+            uid=0,
+            visible=(),
+            as_root=False,
+            memory_bytes=1,
+            file_bytes=1,
+            system=(),
+        ),
+        slice=Slice(folder="/nowhere-1", uid=1, version=252, memory_bytes=1, seconds=1),
+    ).mechanism
+    for view in (Mechanism.BUBBLEWRAP, Mechanism.NAMESPACES)
+]
 ENGLISH = re.compile(r"\b(the|is|not|host|no|first|machine was|image list|read-only|bytes|neither|install)\b")
 
 
@@ -173,7 +192,8 @@ def test_limits_are_written_in_units_of_people(passed: Evidence, fr: Wording, en
 
 
 @pytest.mark.parametrize(
-    "name", ["docker", "docker, one loopback", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism]
+    "name",
+    ["docker", "docker, one loopback", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism, *OF_NODES],
 )
 def test_every_mechanism_is_said_in_words(name: str, fr: Wording) -> None:
     assert names.mechanism(name, fr) != name
@@ -240,7 +260,7 @@ def test_families_are_whole() -> None:
     assert {*heads._FORMATS.values(), "plain", "sql", "file", "file-wal"} <= set(names.FORMATS)
     assert set(CHECKS) <= set(names.QUESTION_KINDS)
     assert set(SOURCES) <= set(names.SOURCES)
-    assert {*typing.get_args(docker_engine.Kind), "folder"} <= set(names.CREATED)
+    assert {*typing.get_args(docker_engine.Kind), "folder", "slice"} <= set(names.CREATED)
     assert set(typing.get_args(typing.get_type_hints(Host)["role"])) <= set(names.NAMES)
     expectations = {one.name for check in (Sql, Http) for one in fields(check)}
     not_one = {"kind", "title", "sql", "file", "path", "number", "timeout_seconds"}

@@ -15,9 +15,9 @@ from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Handle, Machine, Need, Server
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
-from restore_lab.sandboxes.raspberry_pi.lease import dead, remove
 from restore_lab.sandboxes.raspberry_pi.machine import MARGIN_BYTES, PREFIX, NodeMachine, attached
 from restore_lab.sandboxes.raspberry_pi.node import FILE_NAME, Facts, Node, ask, read_node
+from restore_lab.sandboxes.raspberry_pi.remains import dead, remove
 from restore_lab.settings import NodeFolder
 from restore_lab.ssh import HostKeyChanged, connect, connected
 
@@ -26,7 +26,8 @@ from restore_lab.ssh import HostKeyChanged, connect, connected
 class RaspberryPi:
     """The `raspberry-pi` sandbox: `node` is the name it was given by `restore-lab node prepare`.
 
-    `allow_card` lets a copy that does not fit the node's memory lie on its card for as long as the drill lasts.
+    `allow_card` lets a copy that does not fit the node's memory lie on its card for as long as the drill lasts, and
+    one in memory reach a swap that is not in memory itself.
     `unsafe_bare_process` allows a restore that nothing holds, and is reported as such.
     """
 
@@ -60,7 +61,8 @@ class RaspberryPi:
             on_card = self._on_card(need, node, facts)
             live = NodeMachine.prepare(need, node, link, facts, on_card=on_card)
             try:
-                live.create(need, facts, unsafe_bare_process=self.unsafe_bare_process)
+                bare = self.unsafe_bare_process
+                live.create(need, facts, unsafe_bare_process=bare, allow_card=self.allow_card)
                 yield live
             finally:
                 live.destroy()

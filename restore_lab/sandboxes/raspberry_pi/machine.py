@@ -13,20 +13,25 @@ from pathlib import Path
 from typing import Final
 
 from restore_lab.errors import MachineDiskFull, MachineFailed, MachineOutOfMemory
-from restore_lab.evidence import Conditions, Isolation, Limit, Removal
+from restore_lab.evidence import Conditions, Removal
 from restore_lab.process import Completed
-from restore_lab.sandboxes import proof
 from restore_lab.sandboxes.base import Handle, Need
-from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS, search_path
+from restore_lab.sandboxes.local.machine import search_path
 from restore_lab.sandboxes.local.seal import Mechanism, Seal
-from restore_lab.sandboxes.raspberry_pi.lease import Lease, end, remove
+from restore_lab.sandboxes.raspberry_pi import hold as holds
+from restore_lab.sandboxes.raspberry_pi import inspection
+from restore_lab.sandboxes.raspberry_pi.hold import Hold
+from restore_lab.sandboxes.raspberry_pi.inspection import KIND
+from restore_lab.sandboxes.raspberry_pi.lease import Lease
 from restore_lab.sandboxes.raspberry_pi.node import CARD_FOLDER, MEMORY_FOLDER, Facts, Node
+from restore_lab.sandboxes.raspberry_pi.remains import end, remove
+from restore_lab.sandboxes.raspberry_pi.slice import Slice
 from restore_lab.ssh import Link, LinkLost, Running, connected
 
-KIND: Final = "raspberry-pi"
 PREFIX: Final = "restore-lab-"
+MIB: Final = 1024 * 1024
 #: What a server takes beside the copy itself.
-MARGIN_BYTES: Final = 192 * 1024 * 1024
+MARGIN_BYTES: Final = 192 * MIB
 #: How long after a command's own limit the node may take to say that it was ended.
 _GRACE_SECONDS = 15.0
 _TRIAL_SECONDS = 30.0
@@ -42,13 +47,14 @@ _ENV_SAYS = b"/usr/bin/env: "
 
 @dataclass(kw_only=True, slots=True)
 class NodeMachine:
-    """A folder on a node, and the processes held in it."""
+    """A folder on a node, and the processes held in it; `memory_bytes` is for all of them and the copy together."""
 
     node: Node
     link: Link
-    seal: Seal
+    hold: Hold
     label: str
     path: str
+    memory_bytes: int = 0
     timezone: str = "UTC"
     _conditions: Conditions | None = None
     _lease: Lease | None = None
@@ -70,20 +76,23 @@ class NodeMachine:
             file_bytes=max(4 * need.backup_bytes, MARGIN_BYTES),
             system=facts.system,
         )
-        label = f"{need.drill_id}/{need.restore_id}"
-        path = search_path(need.server)
-        return cls(node=node, link=link, seal=seal, label=label, path=path, timezone=need.timezone)
+        copy_bytes = 0 if on_card else seal.file_bytes
+        return cls(
+            node=node,
+            link=link,
+            hold=Hold(seal=seal),
+            label=f"{need.drill_id}/{need.restore_id}",
+            path=search_path(need.server),
+            memory_bytes=_whole_bytes(need.memory_bytes + copy_bytes, facts),
+            timezone=need.timezone,
+        )
 
     @property
     def handle(self) -> Handle:
         """See `Machine.handle`."""
         where = {
             "node": str(self.node.account.key.parent),
-            "folder": str(self.seal.folder),
-            "mechanism": self.seal.mechanism.value,
-            "memory_bytes": self.seal.memory_bytes,
-            "file_bytes": self.seal.file_bytes,
-            "system": self.seal.system,
+            "hold": self.hold.written(),
             "path": self.path,
             "timezone": self.timezone,
         }
@@ -99,21 +108,34 @@ class NodeMachine:
     @property
     def scratch(self) -> str:
         """See `Machine.scratch`."""
-        return self.seal.scratch
+        return self.hold.seal.scratch
 
-    def create(self, need: Need, facts: Facts, *, unsafe_bare_process: bool) -> None:
-        """Have the node make the folder, find what holds a process there, and ask from inside what it can reach."""
+    def create(self, need: Need, facts: Facts, *, unsafe_bare_process: bool, allow_card: bool) -> None:
+        """Have the node make the folder, find what holds a process there, and ask from inside what it can reach.
+
+        Raises:
+            MachineFailed: nothing holds it, or a copy in memory might reach the node's card.
+        """
         self._created_at = datetime.now(UTC)
-        expires = round(need.expires_at.timestamp())
+        seal, expires = self.hold.seal, round(need.expires_at.timestamp())
         self._lease = Lease.take(
             self.link,
-            str(self.seal.folder),
-            disk_bytes=self.seal.file_bytes,
-            memory_bytes=self._whole_bytes(facts),
+            str(seal.folder),
+            disk_bytes=seal.file_bytes,
+            memory_bytes=self.memory_bytes,
             label=f"{need.lab_id} {expires} {need.drill_id} {need.restore_id}",
         )
-        self.seal = self._held(unsafe_bare_process=unsafe_bare_process)
-        self._conditions = self._looked_at(facts)
+        left = (need.expires_at - self._created_at).total_seconds()
+        offered = Slice.of(seal.folder, facts, memory_bytes=self.memory_bytes, seconds=left)
+        slices = (offered,) if self._lease.sliced else ()
+        self.hold = holds.find(self.link, seal, slices, unsafe_bare_process=unsafe_bare_process)
+        proof = inspection.proof_of(self.hold, self.link, memory_bytes=self.memory_bytes)
+        if proof.counts_memory:
+            self._lease.count()
+        if not allow_card:
+            inspection.refuse_swap(self.node, facts, proof)
+        answer = self.run(inspection.question(self.hold), timeout_seconds=_TRIAL_SECONDS)
+        self._conditions = inspection.conditions(self.node, facts, self.hold, proof, answer)
 
     def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
@@ -128,7 +150,7 @@ class NodeMachine:
         """See `Machine.run`; the node itself ends what passes its limit."""
         self._fail_if_ended()
         word = f"command-{secrets.token_hex(8)}"
-        limited = ("/usr/bin/timeout", "--signal=KILL", f"{timeout_seconds:.1f}", *_WITH, word, *self.seal.wrap(argv))
+        limited = ("/usr/bin/timeout", "--signal=KILL", f"{timeout_seconds:.1f}", *_WITH, word, *self.hold.wrap(argv))
         block = self._environment(environment)
         try:
             done = self.link.run(
@@ -147,6 +169,8 @@ class NodeMachine:
             with suppress(MachineFailed):
                 end(self.link, word)
             raise
+        if done.exit_code != 0 and self._lease is not None:
+            self._lease.look()
         self._fail_if_ended()
         done = replace(done, fed_bytes=max(0, done.fed_bytes - len(block)))
         if done.exit_code == _KILLED and done.seconds >= timeout_seconds:
@@ -161,7 +185,7 @@ class NodeMachine:
         if there.exit_code != 0:
             raise MachineFailed(f"the program {argv[0]} is not in the machine")
         kept = ("/bin/sh", "-c", 'exec "$@" >server.log 2>&1', "server", *argv)
-        server = self.link.begin((*_WITH, "server", *self.seal.wrap(kept)))
+        server = self.link.begin((*_WITH, "server", *self.hold.wrap(kept)))
         self._servers.append(server)
         server.say(self._environment(environment))
 
@@ -169,8 +193,7 @@ class NodeMachine:
         """See `Machine.removals`."""
         if self._removals or self._created_at is None:
             return self._removals
-        name, made = self.seal.folder.name, self._created_at
-        return (Removal(kind="folder", name=name, created_at=made, removed_at=None, gone=False),)
+        return self._removed(self._created_at, None)
 
     def destroy(self) -> None:
         """Give up the lease; where it was lost, connect again and look."""
@@ -181,20 +204,22 @@ class NodeMachine:
             gone = self._removed_over_a_new_link()
         for server in self._servers:
             server.close()
-        self._removals = (
-            Removal(
-                kind="folder",
-                name=self.seal.folder.name,
-                created_at=self._created_at,
-                removed_at=datetime.now(UTC) if gone else None,
-                gone=gone,
-            ),
+        self._removals = self._removed(self._created_at, datetime.now(UTC) if gone else None)
+
+    def _removed(self, created_at: datetime, removed_at: datetime | None) -> tuple[Removal, ...]:
+        """Name the folder and the slice: the node says of both at once whether they are gone."""
+        made = [("folder", self.hold.seal.folder.name)]
+        if self.hold.slice is not None:
+            made.append(("slice", self.hold.slice.name))
+        return tuple(
+            Removal(kind=kind, name=name, created_at=created_at, removed_at=removed_at, gone=removed_at is not None)
+            for kind, name in made
         )
 
     def _removed_over_a_new_link(self) -> bool:
         try:
             with connected(self.node.account) as link:
-                return remove(link, str(self.seal.folder))
+                return remove(link, str(self.hold.seal.folder))
         except MachineFailed:
             return False
 
@@ -208,52 +233,11 @@ class NodeMachine:
             raise MachineFailed(f"the machine {self.label} is not there any more")
         match self._lease.exceeded if self._lease is not None else "":
             case "disk":
-                raise MachineDiskFull(f"the machine wrote more than {self.seal.file_bytes} bytes")
+                raise MachineDiskFull(f"the machine wrote more than {self.hold.seal.file_bytes} bytes")
             case "memory":
                 raise MachineOutOfMemory("the machine used more memory than its node has for it")
         if self._lease is not None and self._lease.lost:
             raise LinkLost(f"the link to the node {self.node.name} broke")
-
-    def _whole_bytes(self, facts: Facts) -> int:
-        """What all processes together may hold: what one may ask for is more, as servers ask for more than they use."""
-        return min(self.seal.memory_bytes, facts.memory_bytes * 3 // 4)
-
-    def _held(self, *, unsafe_bare_process: bool) -> Seal:
-        """Find by trying which mechanism holds a process there; the first that works."""
-        bare = (Mechanism.BARE,) if unsafe_bare_process else ()
-        for mechanism in (Mechanism.BUBBLEWRAP, Mechanism.NAMESPACES, *bare):
-            seal = replace(self.seal, mechanism=mechanism)
-            environment = ("/usr/bin/env", "-i", f"PATH={':'.join(SYSTEM_FOLDERS)}")
-            try:
-                done = self.link.run((*environment, *seal.wrap(("/bin/true",))), timeout_seconds=_TRIAL_SECONDS)
-            except TimeoutError:
-                continue
-            if done.exit_code == 0:
-                return seal
-        raise MachineFailed(
-            f"nothing on the node {self.node.name} can hold a restore: bubblewrap and user namespaces both failed",
-            hint="run `restore-lab node check` for it",
-        )
-
-    def _looked_at(self, facts: Facts) -> Conditions:
-        marker = str(self.seal.folder / "label")
-        seen = proof.isolation(self.run(proof.argv(marker), timeout_seconds=_TRIAL_SECONDS))
-        if self.seal.mechanism is Mechanism.BARE:
-            seen = Isolation.NONE
-        return Conditions(
-            sandbox=KIND,
-            isolation=seen,
-            mechanism=self.seal.mechanism.value,
-            storage="tmpfs" if str(self.seal.folder.parent) == MEMORY_FOLDER else "directory",
-            limits=(
-                Limit(name="data_bytes_per_process", value=self.seal.memory_bytes, how="enforced"),
-                Limit(name="bytes_per_file", value=self.seal.file_bytes, how="enforced"),
-                Limit(name="disk_bytes", value=self.seal.file_bytes, how="watched"),
-                Limit(name="memory_bytes", value=self._whole_bytes(facts), how="watched"),
-            ),
-            node=self.node.name,
-            hardware=f"{facts.hardware}, {facts.architecture}, {facts.memory_bytes // 1024**2} MiB",
-        )
 
 
 def attached(handle: Handle, link: Link, node: Node) -> NodeMachine:
@@ -263,22 +247,19 @@ def attached(handle: Handle, link: Link, node: Node) -> NodeMachine:
         MachineFailed: it is not there any more.
     """
     where = json.loads(handle.machine_id)
-    seal = Seal(
-        mechanism=Mechanism(where["mechanism"]),
-        folder=Path(where["folder"]),
-        uid=0,
-        visible=(),
-        as_root=False,
-        memory_bytes=where["memory_bytes"],
-        file_bytes=where["file_bytes"],
-        system=tuple((part, target) for part, target in where["system"]),
-    )
+    held = holds.read(where["hold"])
     machine = NodeMachine(
-        node=node, link=link, seal=seal, label=handle.label, path=where["path"], timezone=where["timezone"]
+        node=node, link=link, hold=held, label=handle.label, path=where["path"], timezone=where["timezone"]
     )
-    if link.run(("/usr/bin/test", "-f", f"{seal.folder}/label"), timeout_seconds=_TRIAL_SECONDS).exit_code != 0:
+    there = ("/usr/bin/test", "-f", f"{held.seal.folder}/label")
+    if link.run(there, timeout_seconds=_TRIAL_SECONDS).exit_code != 0:
         raise MachineFailed(f"the machine {handle.label} is not there any more")
     return machine
+
+
+def _whole_bytes(wanted_bytes: int, facts: Facts) -> int:
+    """What the whole may take: some of what is free stays the node's; in whole MiB, as kernels count whole pages."""
+    return min(wanted_bytes, facts.available_bytes * 15 // 16) // MIB * MIB
 
 
 def _folder(parent: str, need: Need) -> Path:

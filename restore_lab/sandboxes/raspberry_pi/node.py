@@ -56,7 +56,11 @@ def read_node(folder: Path) -> Node:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What a node is and has; sizes in bytes, `epoch` its clock in seconds of Unix time."""
+    """What a node is and has; sizes in bytes, `epoch` its clock in seconds of Unix time.
+
+    `uid` is its account's, `systemd` the version of that, 0 where there is none; `mechanisms` are those that worked;
+    `swaps` is where its kernel may put what lies in memory, on a card for instance.
+    """
 
     architecture: str
     hardware: str
@@ -65,10 +69,13 @@ class Facts:
     memory_folder_bytes: int
     card_bytes: int
     epoch: int
+    uid: int
+    systemd: int
     throttled: str
     controllers: frozenset[str]
     mechanisms: frozenset[str]
     prepared: bool
+    swaps: tuple[str, ...]
     system: tuple[tuple[str, str], ...]
     programs: frozenset[str]
 
@@ -88,13 +95,19 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo "architecture $(dpkg --print-architecture 2>/dev/null)"
 echo "hardware $(tr -d '\000' 2>/dev/null </proc/device-tree/model || uname -m)"
 awk '/^MemTotal:/ { print "memory", $2 } /^MemAvailable:/ { print "available", $2 }' /proc/meminfo
+awk '/^SwapTotal:/ && $2 > 0 { exit 1 }' /proc/meminfo ||
+  awk 'NR > 1 && $1 !~ /^\/dev\/zram/ { print "swap", $1 }' /proc/swaps # compressed memory is memory
 echo "memory-folder $(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')"
 echo "card $(df -Pk /var/tmp | awk 'NR == 2 { print $4 }')"
 echo "epoch $(date +%s)"
+echo "uid $(id -u)"
+echo "systemd $(systemd-run --version 2>/dev/null | awk 'NR == 1 { print $2 }')"
 echo "throttled $(vcgencmd get_throttled 2>/dev/null)"
 controllers=$(cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null) ||
   controllers=$(awk '$4 == 1 { print $1 }' /proc/cgroups | tr '\n' ' ')
 echo "controllers $controllers"
+XDG_RUNTIME_DIR=/run/user/$(id -u) timeout 10 \
+  systemd-run --user --scope --quiet --collect --description=restore-lab true 2>/dev/null && echo mechanism systemd
 command -v bwrap >/dev/null && echo mechanism bwrap
 unshare --user --map-current-user --keep-caps --net --ipc --uts --pid --fork --kill-child --mount true 2>/dev/null \
   && echo mechanism unshare
@@ -139,10 +152,13 @@ def _facts(said: str) -> Facts:
         memory_folder_bytes=int(one["memory-folder"] or 0) * 1024,
         card_bytes=int(one["card"]) * 1024,
         epoch=int(one["epoch"]),
+        uid=int(one["uid"]),
+        systemd=int(one["systemd"] or 0),
         throttled=one["throttled"],
         controllers=frozenset(one["controllers"].split()),
         mechanisms=frozenset(value for key, value in lines if key == "mechanism"),
         prepared="prepared" in one,
+        swaps=tuple(value for key, value in lines if key == "swap"),
         system=tuple(_link(value) for key, value in lines if key == "system"),
         programs=frozenset(value for key, value in lines if key == "program"),
     )

@@ -1,7 +1,8 @@
 """What makes a Debian machine a test node, and what one that is not ready lacks.
 
-Everything it changes: packages from the machine's own Debian mirror, one account without rights, one marker, and one
-line that keeps Debian from making and starting a PostgreSQL cluster of its own. Run twice, it changes nothing more.
+Everything it changes: packages from the machine's own Debian mirror, one account without rights, whose systemd may run
+while nobody is logged in (lingering), one marker, and one line that keeps Debian from making and starting a PostgreSQL
+cluster of its own. Run twice, it changes nothing more.
 """
 
 from __future__ import annotations
@@ -59,6 +60,15 @@ if ! grep -qxF "$line" "$home/.ssh/authorized_keys" 2>/dev/null; then
   chmod 700 "$home/.ssh"
   chmod 600 "$home/.ssh/authorized_keys"
   echo 'did key'
+fi
+if [ -d /run/systemd/system ] && ! [ -e "/var/lib/systemd/linger/$account" ]; then
+  if loginctl enable-linger "$account" >&2; then
+    echo 'did lingering'
+    for each in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+      if [ -S "/run/user/$(id -u "$account")/systemd/private" ]; then break; fi
+      sleep 0.5
+    done
+  fi
 fi
 if ! [ -e "$marker" ]; then
   echo 'prepared for restore tests; this machine may be given copies of a backup' >"$marker"
@@ -122,7 +132,19 @@ def _looks(facts: Facts, now: datetime) -> Iterator[Looked]:
         "memory is counted by the kernel" if facts.counts_memory else "memory is not counted by the kernel",
         "add `cgroup_enable=memory` to /boot/firmware/cmdline.txt; without it the drill watches",
     )
-    held = ", ".join(sorted(facts.mechanisms))
+    if facts.swaps:
+        yield Looked(
+            "warn",
+            f"swap on {', '.join(facts.swaps)}",
+            "a copy may reach it: turn it off, have memory counted, or allow it (`allow_card = true`)",
+        )
+    whole = "systemd" in facts.mechanisms
+    yield Looked(
+        "ok" if whole else "warn",
+        "systemd holds the whole of a restore" if whole else "systemd does not hold the whole of a restore",
+        "`node prepare` lets the account's own systemd run; without it the drill watches",
+    )
+    held = ", ".join(sorted(facts.mechanisms - {"systemd"}))
     yield Looked("ok" if held else "no", f"held by {held or 'nothing'}", "`node prepare` installs bubblewrap")
     yield Looked("ok" if facts.prepared else "no", f"marker {MARKER}", "run `restore-lab node prepare`")
     for name, program, folders in _SERVERS:
