@@ -172,7 +172,7 @@ FAULTS: Final = (
         ends={
             **NO_MACHINE_YET,
             "start": ended(3, "SERVER_FAILED"),
-            "load": ended(3, "MACHINE_DISK_FULL"),
+            "load": ended(3, "SERVER_FAILED"),
             "check": ended(3, "CONTROL_NOT_RUN"),
             "destroy": PASSED,
             **NO_MACHINE,

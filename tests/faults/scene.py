@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from faults.aftermath import command, left_by_kind, rest, temporary_of, wait_until
+from faults.aftermath import command, left_by_kind, rest, temporary_of
 from faults.engine_proxy import MortalEngine
 from mail_server import MailServer
 from node.container import ContainerNode
@@ -107,12 +107,12 @@ class Scene:
         words = ["docker", "ps", "--quiet", "--filter", f"label=restore-lab.lab={lab_id_of(self.lab)}"]
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
 
-    def inside(self, *words: str, check: bool = True) -> None:
+    def inside(self, *words: str) -> None:
         """Run a line of shell in the container, whose end is awaited: options of `docker exec`, then the line."""
         (container,) = self.containers()
         *options, line = words
         argv = ["docker", "exec", *options, container, "timeout", "30", "/bin/sh", "-c", line]
-        subprocess.run(argv, check=check, capture_output=True, timeout=60)
+        subprocess.run(argv, check=True, capture_output=True, timeout=60)
 
     def later(self, strike: Callable[[], None]) -> None:
         """Strike while the command goes on; that it struck is looked at when the command has ended."""
@@ -220,9 +220,3 @@ def next_drill(here: Scene) -> subprocess.CompletedProcess[str]:
         sent = command(here.lab, "deliver")
         assert sent.returncode == 0, sent.stderr
     return done
-
-
-def gone(here: Scene, kind: str, seconds: float) -> None:
-    """Wait until nothing of one kind is left, or until the time is over: then it is seen afterwards."""
-    with suppress(AssertionError):
-        wait_until(lambda: not here.left()[kind], seconds)

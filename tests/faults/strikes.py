@@ -32,9 +32,13 @@ _SLOW_SECONDS: Final = 0.5
 #: The server has its socket: until then, what is killed may be a probe of initdb, which tries another.
 _SERVES: Final = "find /machine /tmp /run -name '.s.PGSQL.*' 2>/dev/null | grep -q ."
 _KILL_SERVER: Final = "pkill -KILL -x postgres"
-#: Not to be killed itself for lack of memory, it takes all there is; what the kernel kills then is the server.
-_TAKE_MEMORY: Final = "echo -1000 >/proc/self/oom_score_adj; tail /dev/zero; :"
-_TAKE_DISK: Final = "cat /dev/zero >/machine/filling; :"
+#: Takes all memory there is. The kernel kills the server first, whose processes were marked for that: whoever may not
+#: spare himself may offer others of his own.
+_TAKE_MEMORY: Final = (
+    "for one in $(pgrep -x postgres); do echo 1000 >/proc/$one/oom_score_adj; done; tail /dev/zero; ! pgrep -x postgres"
+)
+#: Ends well only when the disk takes no more.
+_TAKE_DISK: Final = "! cat /dev/zero >/machine/filling"
 
 
 def nothing(_here: Scene) -> None:
@@ -46,11 +50,8 @@ def signalled(number: signal.Signals) -> Strike:
     return lambda here: os.kill(here.pid, number)
 
 
-def _on_the_machine(strike: Strike, *, ready: str, stopped: bool = False) -> Strike:
-    """Strike the held command's container; at `start`, as soon as one is there and a line of shell in it succeeds.
-
-    With `stopped`, the command does nothing meanwhile.
-    """
+def _on_the_machine(strike: Strike, *, ready: str) -> Strike:
+    """Strike the held command's container; at `start`, as soon as one is there and a line of shell in it succeeds."""
 
     def struck(here: Scene) -> None:
         if here.stage != "start":
@@ -59,12 +60,10 @@ def _on_the_machine(strike: Strike, *, ready: str, stopped: bool = False) -> Str
 
         def act() -> None:
             wait_until(here.containers)
-            if stopped:
-                os.kill(here.pid, signal.SIGSTOP)
             here.inside("--user=10001", f"until {ready}; do :; done")
+            os.kill(here.pid, signal.SIGSTOP)  # it would take the container away under the strike
             strike(here)
-            if stopped:
-                os.kill(here.pid, signal.SIGCONT)
+            os.kill(here.pid, signal.SIGCONT)
 
         here.later(act)
 
@@ -72,12 +71,8 @@ def _on_the_machine(strike: Strike, *, ready: str, stopped: bool = False) -> Str
 
 
 server_killed: Final = _on_the_machine(lambda here: here.inside("--user=10001", _KILL_SERVER), ready=_SERVES)
-memory_taken: Final = _on_the_machine(
-    lambda here: here.inside("--privileged", "--user=0", _TAKE_MEMORY, check=False), ready=_SERVES
-)
-disk_taken: Final = _on_the_machine(
-    lambda here: here.inside("--user=10001", _TAKE_DISK, check=False), ready="test -d /machine", stopped=True
-)
+memory_taken: Final = _on_the_machine(lambda here: here.inside("--user=10001", _TAKE_MEMORY), ready=_SERVES)
+disk_taken: Final = _on_the_machine(lambda here: here.inside("--user=10001", _TAKE_DISK), ready="test -d /machine")
 
 
 def behind_an_engine(here: Scene) -> None:
