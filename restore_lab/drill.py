@@ -18,6 +18,7 @@ from restore_lab.acceptance import weighed
 from restore_lab.checks.base import Check
 from restore_lab.checks.crossing import Crossing
 from restore_lab.checks.identity import Identity
+from restore_lab.clock import Clock
 from restore_lab.delivery.deliver import post
 from restore_lab.due import next_due_on
 from restore_lab.durable import undisturbed
@@ -50,6 +51,7 @@ class Drill:
     asked_for: str
     started_at: datetime
     secret: bytes = field(default=b"", repr=False)
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,15 +83,25 @@ def run(
 
     Raises:
         UsageError: there is no usable key, or no such recovery point.
+        RegisterLocked: another process holds the register: nothing was run, or what was seen is not recorded.
         RestoreLabError: the disk did not take the record.
     """
     key = open_key(lab)
     secret = open_secret(lab) if any(restore.identity for restore in scenario.settings.restore) else b""
     _find(lab, scenario, asked_for)
     register = Register(folder=lab.reports, certificate=key.certificate)
-    now = datetime.now(UTC)
+    clock = Clock()
+    now = clock.read_at
     drill_id = f"{now:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
-    drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, started_at=now, secret=secret)
+    drill = Drill(
+        drill_id=drill_id,
+        lab=lab,
+        scenario=scenario,
+        asked_for=asked_for,
+        started_at=now,
+        secret=secret,
+        clock=clock,
+    )
     checked = _open(drill, register, key)
     with ExitStack() as on_failure:
         holding = Holding(length=hold_for) if hold_for else None
@@ -158,7 +170,7 @@ def open_secret(lab: Lab) -> bytes:
 
 def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
     """Append `opened`, after closing what earlier drills left open; give the register as it was found."""
-    with undisturbed(), register.locked():
+    with register.locked(), undisturbed():
         checked = register.verify()
         close_abandoned(register, checked, key)
         opened = {
@@ -200,7 +212,7 @@ def rehearse(
             asked_for=drill.asked_for,
             previous=before.get(restore_id),
             questions=_questions(restore, drill.secret),
-            notes=Notebook(record=record, listen=hear),
+            notes=Notebook(record=record, listen=hear, clock=drill.clock),
             crossing=crossing,
             holding=holding,
         )
@@ -224,12 +236,12 @@ def _questions(restore: Restore, secret: bytes) -> tuple[Check, ...]:
 def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head: str) -> Evidence:
     """Add what concerns the drill as a whole, and conclude."""
     settings, tested = drill.lab.settings, {restore.place for restore in drill.scenario.settings.restore}
-    whole = grade(_of_the_whole(drill.lab, drill.scenario, tested, checked), own_series=True)
+    whole = grade(_of_the_whole(drill, tested, checked), own_series=True)
     today = drill.started_at.astimezone(settings.practice.zone).date()
     findings, expired = weighed((*rehearsed.findings, *whole), drill.scenario.settings.accept, today=today)
     findings += grade(expired, own_series=True)
     verdict, reasons = conclude(findings, restores=len(rehearsed.restores))
-    finished_at = datetime.now(UTC)
+    finished_at = drill.clock.now()
     return Evidence(
         drill_id=drill.drill_id,
         scenario=drill.scenario.name,
@@ -254,12 +266,14 @@ def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head
     )
 
 
-def _of_the_whole(lab: Lab, scenario: Scenario, tested: set[str], checked: Checked) -> Iterator[Finding]:
-    if any(restore.identity is None for restore in scenario.settings.restore):
+def _of_the_whole(drill: Drill, tested: set[str], checked: Checked) -> Iterator[Finding]:
+    if any(restore.identity is None for restore in drill.scenario.settings.restore):
         yield finding(Code.IDENTITY_NOT_VERIFIED)
-    for place in lab.settings.place:
+    for place in drill.lab.settings.place:
         if place.name not in tested:
             yield finding(Code.PLACE_NOT_TESTED, place=place.label)
+    if drill.clock.has_jumped:
+        yield finding(Code.CLOCK_JUMPED)
     if checked.faults:
         yield finding(Code.REGISTER_BROKEN, count=len(checked.faults))
 

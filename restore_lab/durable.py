@@ -1,13 +1,19 @@
-"""Writing that survives a power cut (a line at the end of a file, a whole file in place of another) or an interrupt."""
+"""Writing that survives a power cut (a line, a whole file in place of another) and an interrupt; one process alone."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+#: How long another process may keep us from writing: a record takes seconds, also when a time-stamp authority is down.
+LOCK_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
 
 
 def append_durably(path: Path, line: bytes) -> None:
@@ -45,6 +51,35 @@ def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 @contextmanager
+def alone(lock: Path, *, mode: int = 0o644) -> Iterator[None]:
+    """Hold the only right to what a lock file stands for, across processes.
+
+    Raises:
+        TimeoutError: another process held it for `LOCK_SECONDS`.
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    try:
+        _take(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, f"locked by another process for {LOCK_SECONDS:.0f} s") from error
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Put interrupts off while the record is written; it takes seconds, and half of it would be none."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -53,6 +88,21 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Let a removal be whole: an interrupt that comes meanwhile is raised when the block has ended."""
+    came: list[int] = []
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            raise KeyboardInterrupt
 
 
 def _sync_folder(folder: Path) -> None:

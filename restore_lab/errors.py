@@ -12,6 +12,7 @@
     │   ├── MachineFailed                3
     │   │   ├── MachineDiskFull          3
     │   │   └── MachineOutOfMemory       3
+    │   ├── RegisterLocked               3  nothing can be written to it: nothing was run, or it is not recorded
     │   └── EngineFailed                 3
     │       └── QueryRefused             3  one question the server did not answer
     ├── NotDelivered                     4  recorded, but not where it was to go
@@ -103,6 +104,10 @@ class MachineDiskFull(MachineFailed):
 
 class MachineOutOfMemory(MachineFailed):
     """The machine's memory limit was passed, and the kernel or we ended it."""
+
+
+class RegisterLocked(CouldNotFindOut):
+    """Another process holds the register and does not let go: nothing can be written to it."""
 
 
 class EngineFailed(CouldNotFindOut):

@@ -125,6 +125,7 @@ class Code(StrEnum):
     ABANDONED = "ABANDONED"
     TOOL_BROKEN = "TOOL_BROKEN"
     REGISTER_BROKEN = "REGISTER_BROKEN"
+    CLOCK_JUMPED = "CLOCK_JUMPED"
 
 
 class Severity(StrEnum):

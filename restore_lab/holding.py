@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Machine, Server
@@ -31,6 +32,7 @@ class Holding:
     length: timedelta
     held: list[Held] = field(default_factory=list)
     until: datetime | None = None
+    _over_at: float = 0.0
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def keep(self, lent: AbstractContextManager[Machine], server: Server) -> Machine:
@@ -46,7 +48,13 @@ class Holding:
     def begin(self) -> datetime:
         """Start the time anew: the restore is done with its machine."""
         self.until = datetime.now(UTC) + self.length
+        self._over_at = monotonic() + self.length.total_seconds()
         return self.until
+
+    @property
+    def left_seconds(self) -> float:
+        """How long it lasts still; a wall clock that is put back makes it no longer."""
+        return max(0.0, self._over_at - monotonic())
 
     def let_go(self) -> tuple[Removal, ...]:
         """Destroy every machine, and tell what was looked up afterwards."""

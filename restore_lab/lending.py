@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from restore_lab.durable import put_off
 from restore_lab.engines.base import Dump, Engine
 from restore_lab.evidence import ApplicationRecord, Conditions, Isolation
 from restore_lab.findings import Code
@@ -92,7 +93,7 @@ class Lending:
         """Keep what became of a machine and of all that was made for it."""
         machine = None
         try:
-            with lent as machine:
+            with _removed_whole(lent) as machine:
                 yield machine
         finally:
             if machine is not None:
@@ -113,3 +114,13 @@ class Lending:
         if held.isolation is not Isolation.SEALED:
             partial = held.isolation is Isolation.PARTIAL
             self.notes.note(Code.ISOLATION_PARTIAL if partial else Code.ISOLATION_NONE, mechanism=held.mechanism)
+
+
+@contextmanager
+def _removed_whole(lent: AbstractContextManager[Machine]) -> Iterator[Machine]:
+    """Lend a machine whose removal no interrupt cuts short; the interrupt counts when it is gone."""
+    with ExitStack() as stack:
+        interrupts = stack.enter_context(ExitStack())
+        machine = stack.enter_context(lent)
+        stack.callback(lambda: interrupts.enter_context(put_off()))
+        yield machine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
+from restore_lab.clock import Clock
 from restore_lab.events import Entered, Found, Listener, Stage
 from restore_lab.evidence import Moment, RestoreRecord
 from restore_lab.findings import Code, Finding, Param
@@ -18,6 +18,7 @@ class Notebook:
 
     record: RestoreRecord
     listen: Listener
+    clock: Clock = field(default_factory=Clock)
     findings: list[Finding] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
     stage: Stage = Stage.FIND
@@ -25,7 +26,7 @@ class Notebook:
     def enter(self, stage: Stage, about: str = "") -> None:
         """Begin a stage, with its time."""
         if stage is not self.stage or not self.record.timeline:
-            self.keep(timeline=(*self.record.timeline, Moment(name=stage.value, at=datetime.now(UTC))))
+            self.keep(timeline=(*self.record.timeline, Moment(name=stage.value, at=self.clock.now())))
         self.stage = stage
         self.listen(Entered(stage=stage, about=about))
 

@@ -7,13 +7,11 @@ the next entry opens a new segment file that names the digest of the broken one,
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,8 +21,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from restore_lab.durable import append_durably, replace_durably
-from restore_lab.errors import RestoreLabError, SealBroken, UsageError
+from restore_lab.durable import alone, append_durably, replace_durably
+from restore_lab.errors import RegisterLocked, RestoreLabError, SealBroken, UsageError
 from restore_lab.signature import dsse
 from restore_lab.signature.keys import SigningKey, certificate_pem, key_id
 
@@ -180,19 +178,27 @@ class Register:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the only right to append, across processes."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise UsageError(
-                f"{self.folder} cannot be written: {error.strerror}", hint="the register is kept there: nothing was run"
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        """Hold the only right to append, across processes.
+
+        Raises:
+            RegisterLocked: another process does not let go of it.
+            UsageError: the folder cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(self.folder / ".lock"))
+            except TimeoutError as error:
+                raise RegisterLocked(
+                    f"the register {self.folder} is {error.strerror}",
+                    hint=f"`fuser {self.folder / '.lock'}` says which; end it, then try again",
+                ) from error
+            except OSError as error:
+                raise UsageError(
+                    f"{self.folder} cannot be written: {error.strerror}",
+                    hint="the register is kept there: nothing was run",
+                ) from error
             yield
-        finally:
-            os.close(descriptor)
 
     @property
     def head(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 from restore_lab.application import on_top
@@ -143,7 +143,7 @@ class Rehearsal:
 
     def _choose(self, place: Place, source: Source) -> RecoveryPoint:
         zone = self.lab.settings.practice.zone
-        now = datetime.now(zone)
+        now = self.notes.clock.now().astimezone(zone)
         listed = source.candidates(now=now, zone=zone)
         choice = choose(listed, asked_for=self.asked_for, now=now)
         self.notes.note_all(choice.findings)
@@ -192,7 +192,7 @@ class Rehearsal:
                 database=database,
                 inventory=self._count(database),
                 taken_at=point.taken_at,
-                now=datetime.now(UTC),
+                now=self.notes.clock.now(),
                 days=self.lab.settings.practice.days,
                 previous=self.previous.held_to(point.taken_at) if self.previous else None,
                 crossing=self.crossing,

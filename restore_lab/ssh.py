@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import os
 import select
 import shlex
@@ -35,6 +36,8 @@ _SSH_PORT = 22
 #: How often a full window is tried again; the other end says nothing that could be waited for.
 _AGAIN_SECONDS = 0.005
 _LOOK_SECONDS = 0.5
+#: A link that breaks is an error of ours; what the library says of it would reach the screen, where nobody prints.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 _BELOW_A_SHELL = ("/bin/sh", "-c", '"$@"; exit $?', "below")
 
 

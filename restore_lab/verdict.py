@@ -116,6 +116,7 @@ TABLE: dict[Code, tuple[Severity, Severity]] = {
     Code.ABANDONED: _INCONCLUSIVE,
     Code.TOOL_BROKEN: _INCONCLUSIVE,
     Code.REGISTER_BROKEN: _RESERVATION,
+    Code.CLOCK_JUMPED: _RESERVATION,
 }
 
 _HARMFUL_LOAD = frozenset({Code.LOAD_ERRORS, Code.LOAD_STOPPED})

@@ -180,5 +180,9 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             raises="e2e/test_cli.py::test_a_changed_register_exits_5",
             spares="mariadb-again",
         ),
+        Code.CLOCK_JUMPED: Proof(
+            raises="faults/test_faults.py::test_a_clock_that_is_put_forward_makes_no_backup_overdue",
+            spares="sqlite-whole",
+        ),
     }
 )

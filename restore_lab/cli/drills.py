@@ -117,7 +117,7 @@ def sweep(folder: str) -> int:
         except MachineFailed as error:
             unseen.append(error.message)
     register = Register(folder=lab.reports, certificate=key.certificate)
-    with undisturbed(), register.locked():
+    with register.locked(), undisturbed():
         closed = close_abandoned(register, register.verify(), key)
         if removals:
             register.append(EntryType.SWEPT, swept(removals), key=key, at=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +57,7 @@ def hold(lab: Lab, outcome: Outcome) -> None:
                 click.echo(f"{'held':<13} {_way_in(one)}", err=True)
             until = holding.until.astimezone(lab.settings.practice.zone)
             click.echo(f"{'until':<13} {until:%Y-%m-%d %H:%M:%S %Z}; Ctrl-C ends it now", err=True)
-            while (left := (holding.until - datetime.now(UTC)).total_seconds()) > 0:
+            while (left := holding.left_seconds) > 0:
                 time.sleep(min(left, 1))
     except KeyboardInterrupt:
         click.echo("restore-lab: the hold ends here", err=True)

@@ -6,17 +6,15 @@ everybody got leaves for the drill's own folder. Whether somebody got it is not 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from restore_lab.durable import replace_durably
+from restore_lab.durable import alone, replace_durably
 from restore_lab.errors import RestoreLabError
 
 FOLDER: Final = "outbox"
@@ -61,16 +59,18 @@ class Outbox:
         """Hold the only right to send what lies here, across processes.
 
         Raises:
-            RestoreLabError: the folder cannot be written.
+            RestoreLabError: the folder cannot be written, or another process does not let go of it.
         """
-        with _on_disk(self.folder):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            with _on_disk(self.folder):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                try:
+                    stack.enter_context(alone(self.folder / ".lock", mode=0o600))
+                except TimeoutError as error:
+                    raise RestoreLabError(
+                        f"the outbox {self.folder} is {error.strerror}", hint="it may be sending this very mail"
+                    ) from error
             yield
-        finally:
-            os.close(descriptor)
 
     def put(self, drill: str, message: bytes) -> None:
         """Keep a mail durably, in place of one of the same drill; its attempts stay.

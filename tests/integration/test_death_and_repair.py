@@ -1,7 +1,8 @@
 """Whatever dies in the middle of a drill: the right exit code, a register that verifies, nothing left, a next drill.
 
-Interrupts, and kills of a drill that loads: `tests/e2e/test_cli.py`, `tests/hostile/test_server_leaks.py`. Mail that
-is not delivered: `tests/e2e/test_deliver.py`, `tests/integration/test_delivery.py`.
+Each fault at each stage, by the installed command: `tests/faults`. Here is what strikes between two stages, or in the
+middle of one. Kills of a drill that loads: `tests/hostile/test_server_leaks.py`. Mail that is not delivered:
+`tests/e2e/test_deliver.py`, `tests/integration/test_delivery.py`.
 """
 
 from __future__ import annotations
@@ -10,34 +11,43 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from faults.aftermath import (
+    assert_swept,
+    closed,
+    command,
+    entries,
+    fill,
+    left,
+    mounted,
+    processes_of,
+    rest,
+    temporary_of,
+    wait_until,
+)
+from faults.engine_proxy import MortalEngine
 from needs import absent, docker_engine
 
 from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
-from restore_lab.errors import ExitCode, RestoreLabError
-from restore_lab.events import BytesRead, Entered, Event, Listener, Stage
+from restore_lab.errors import ExitCode
+from restore_lab.events import BytesRead, Entered, Event, Listener
 from restore_lab.evidence import Verdict
 from restore_lab.lab import lab_id_of, load_lab
-from restore_lab.register import Entry, EntryType, Register
+from restore_lab.register import EntryType
 from restore_lab.scenario import load_scenario
-from restore_lab.signature.keys import load_certificate
 
-COMMAND = Path(sys.executable).with_name("restore-lab")
-_MACHINES = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - where local machines live
-_ENGINE_SOCKET = "/var/run/docker.sock"
 #: More than all our other questions to the engine together, less than the dump that is loaded.
 _MIDDLE_OF_LOAD_BYTES = 150_000
 _PATIENTS = 20
@@ -164,11 +174,6 @@ def in_container(samples: Callable[[str], Path], tmp_path: Path) -> Callable[[st
     return lambda engine: Path(shutil.copytree(samples(engine), tmp_path / "lab", copy_function=shutil.copy2))
 
 
-def rest(backup: Path) -> None:
-    past = time.time() - 1800
-    os.utime(backup, (past, past))
-
-
 def silent(_event: Event) -> None:
     """Watch a drill without a word."""
 
@@ -178,92 +183,21 @@ def drilled(lab: Path, listen: Listener = silent) -> drill.Outcome:
     return drill.run(opened, load_scenario(opened, "annual"), asked_for="latest", listen=listen)
 
 
-def command(lab: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the real command; files it may forget lie beside the lab."""
-    temporary = lab.parent / "tmp"
-    temporary.mkdir(exist_ok=True)
-    return subprocess.run(
-        [str(COMMAND), "--lab", str(lab), *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "TMPDIR": str(temporary), **(environment or {})},
-    )
-
-
 @contextmanager
 def child(lab: Path, mode: str, where: str) -> Iterator[subprocess.Popen[str]]:
     """Run a drill in a process of its own, which is no more when the block ends."""
-    temporary = lab.parent / "tmp"
-    temporary.mkdir(exist_ok=True)
     with subprocess.Popen(
         [sys.executable, "-c", _CHILD, str(lab), mode, where],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
+        env={**os.environ, "TMPDIR": str(temporary_of(lab))},
     ) as running:
         try:
             yield running
         finally:
             running.kill()
-
-
-def entries(lab: Path) -> list[Entry]:
-    """The register's entries, which verifies; nothing of it is damaged, missing or half-written."""
-    certificate = load_certificate((lab / "keys" / "signing-cert.pem").read_bytes())
-    checked = Register(folder=lab / "reports", certificate=certificate).verify()
-    assert checked.faults == ()
-    return list(checked.entries)
-
-
-def closed(lab: Path) -> list[tuple[object, object]]:
-    """Verdict and reasons of every closed drill, in the order of their opening; none may be open."""
-    seen = entries(lab)
-    ended = {one.fields["drill"]: one for one in seen if one.kind is EntryType.CLOSED}
-    opened = [one.fields["drill"] for one in seen if one.kind is EntryType.OPENED]
-    assert sorted(ended) == sorted(opened)
-    return [(ended[one].fields["verdict"], ended[one].fields["reasons"]) for one in opened]
-
-
-def left(lab: Path) -> list[str]:
-    """Folders, containers, volumes and processes of a lab on this host, looked up without our own code."""
-    lab_id = lab_id_of(lab)
-    labels = (path for parent in _MACHINES for path in parent.glob("restore-lab-*/label.json"))
-    found = [str(path.parent) for path in labels if json.loads(path.read_text("utf-8"))["lab"] == lab_id]
-    found += [str(path) for path in (lab.parent / "tmp").glob("*")]
-    if shutil.which("docker") is not None:
-        mine = ["--quiet", "--filter", f"label=restore-lab.lab={lab_id}"]
-        for words in (["docker", "ps", "--all", *mine], ["docker", "volume", "ls", *mine]):
-            found += subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
-    return found
-
-
-def assert_swept(lab: Path) -> None:
-    """Sweep; nothing is left then, and a second sweep has nothing to do."""
-    swept = command(lab, "sweep")
-    assert (swept.returncode, swept.stderr) == (ExitCode.PASSED, "")
-    assert left(lab) == []
-    assert entries(lab)
-
-
-def processes_of(drill_id: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            words = path.read_bytes()
-            if drill_id.encode() in words:
-                found.append(words.decode("utf-8", "replace"))
-    return found
-
-
-def wait_until(what: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 # ---- the drill itself is killed
@@ -436,71 +370,15 @@ def test_a_server_or_a_machine_killed_under_a_drill_is_no_fault_of_the_backup(
         assert len(closed(lab)) == 2
 
 
-@dataclass(kw_only=True)
-class MortalEngine:
-    """Stands before the Docker engine, and is gone for good as soon as the middle of a load has passed."""
-
-    path: Path
-    is_dead: bool = False
-    _listening: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_UNIX))
-    _ends: list[socket.socket] = field(default_factory=list)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    @contextmanager
-    def living(self) -> Iterator[None]:
-        self._listening.bind(str(self.path))
-        self._listening.listen(64)
-        self._begin(self._accept)
-        try:
-            yield
-        finally:
-            self._die()
-            for thread in self._threads:
-                thread.join(10)
-            for one in (self._listening, *self._ends):
-                one.close()
-
-    def _begin(self, what: Callable[..., None], *arguments: object) -> None:
-        self._threads.append(threading.Thread(target=what, args=arguments, daemon=True))
-        self._threads[-1].start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listening.accept()
-                engine = socket.socket(socket.AF_UNIX)
-                self._ends += (client, engine)
-                engine.connect(_ENGINE_SOCKET)
-                self._begin(self._pass_on, client, engine, _MIDDLE_OF_LOAD_BYTES)
-                self._begin(self._pass_on, engine, client, sys.maxsize)
-
-    def _pass_on(self, source: socket.socket, target: socket.socket, most_bytes: int) -> None:
-        passed = 0
-        with suppress(OSError):
-            while data := source.recv(16_384):
-                passed += len(data)
-                if passed > most_bytes:
-                    self.is_dead = True
-                    self._die()
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-    def _die(self) -> None:
-        self.path.unlink(missing_ok=True)
-        for one in (self._listening, *self._ends):
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-
 @pytest.mark.docker
 def test_docker_stopped_while_a_dump_loads_leaves_a_copy_that_a_sweep_removes(
     in_container: Callable[[str], Path], tmp_path: Path
 ) -> None:
     lab = in_container("postgresql")
-    ours = MortalEngine(path=tmp_path / "docker.sock")
+    ours = MortalEngine(path=tmp_path / "docker.sock", most_bytes=_MIDDLE_OF_LOAD_BYTES)
     began = time.monotonic()
     with ours.living():
-        seen = command(lab, "run", "--scenario", "annual", "--json", environment={"DOCKER_HOST": f"unix://{ours.path}"})
+        seen = command(lab, "run", "--scenario", "annual", "--json", environment=ours.environment)
         assert ours.is_dead
     assert time.monotonic() - began < 60
 
@@ -542,18 +420,6 @@ def test_a_machine_whose_disk_is_full_is_no_fault_of_the_backup(in_container: Ca
 # ---- the disk of the reports is full
 
 
-@contextmanager
-def mounted(device: str, at: Path, *options: str) -> Iterator[None]:
-    """Mount for as long as the block lasts; only root can."""
-    done = subprocess.run(["mount", *options, device, str(at)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        absent(f"nothing can be mounted here: {done.stderr.strip() or 'not root'}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(at)], check=True, capture_output=True)
-
-
 @pytest.fixture
 def narrow(lab: Path) -> Iterator[Path]:
     """A lab whose reports lie on a disk of two megabytes, with one drill in it."""
@@ -563,35 +429,8 @@ def narrow(lab: Path) -> Iterator[Path]:
         yield lab
 
 
-def fill(lab: Path) -> Path:
-    """Leave no byte of room where the reports go; what fills it."""
-    filling = lab / "reports" / "filling"
-    with filling.open("ab", buffering=0) as stream, suppress(OSError):
-        while stream.write(bytes(4096)):
-            pass
-    return filling
-
-
-@pytest.mark.parametrize("stage", [Stage.FIND, Stage.LOAD, Stage.SEAL])
-def test_a_disk_that_fills_up_under_a_drill_leaves_a_whole_register(narrow: Path, stage: Stage) -> None:
-    def listen(event: Event) -> None:
-        if isinstance(event, Entered) and event.stage is stage:
-            fill(narrow)
-
-    with pytest.raises(RestoreLabError, match="could not be written") as caught:
-        drilled(narrow, listen)
-
-    assert caught.value.exit_code is ExitCode.BUG
-    assert caught.value.hint == "is the disk full?"
-    assert left(narrow) == []
-    assert entries(narrow)[-1].kind is EntryType.OPENED
-    (narrow / "reports" / "filling").unlink()
-    # who opened it is this very process, which lives: the next drill is one of another
-    assert command(narrow, "run", "--scenario", "annual").returncode == ExitCode.PASSED
-
-
 def test_an_entry_the_disk_has_no_room_for_is_not_half_written(narrow: Path) -> None:
-    filling = fill(narrow)
+    filling = fill(narrow / "reports")
     before = len(entries(narrow))
 
     for _ in range(5):  # the last page of the register takes some entries more

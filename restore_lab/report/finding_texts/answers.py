@@ -148,4 +148,9 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Register of restore tests does not verify; a new segment names the broken head"),
         action=msgid("find out who changed the log of the tests, and keep a copy of it"),
     ),
+    Code.CLOCK_JUMPED: FindingText(
+        plain=msgid("The clock of the test machine was changed during the test; ages are by the clock before."),
+        exact=msgid("Wall clock put forward or back during the drill; ages are those by the clock at its start"),
+        action=msgid("see to it that the clock of the test machine is right, and run the test again"),
+    ),
 }
