@@ -21,6 +21,8 @@ OUTCOMES = "RESTORE_LAB_OUTCOMES"
 RESTORED = "RESTORE_LAB_RESTORED"
 #: pytest's own exit codes: all passed, some failed (pytest manual, "Exit codes").
 _RAN = (0, 1)
+#: What the child needs of ours to find the machine again: which engine lends it.
+_PASSED_ON = ("DOCKER_HOST",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,7 @@ class PytestChecks:
         with labelled_folder(restored.lab_id, purpose="pytest") as folder:
             outcomes = folder / "outcomes.json"
             environment = {
+                **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                 "PATH": os.defpath,
                 "HOME": str(folder),
                 "LANG": "C.UTF-8",

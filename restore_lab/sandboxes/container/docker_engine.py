@@ -23,7 +23,7 @@ from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 
 from restore_lab.errors import MachineFailed
-from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Plan
+from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Dialect, Plan
 
 Kind = Literal["container", "volume"]
 
@@ -61,6 +61,11 @@ def info() -> Mapping[str, Any]:
     """Ask the engine what it is and can enforce. Source: Engine API, ``GET /info``."""
     with reached() as engine:
         return dict(engine.info())
+
+
+def dialect() -> Dialect:
+    """Tell which engine this is, by the name of a part of it. Source: Engine API, ``GET /version``."""
+    return _dialect(socket_path())
 
 
 def image_id(tag: str) -> str | None:
@@ -189,14 +194,21 @@ def _spoken(path: str) -> str:
         engine.close()
 
 
+@cache
+def _dialect(path: str) -> Dialect:
+    with reached(path=path) as engine:
+        parts = engine.version().get("Components") or ()
+    return "podman" if any(part.get("Name") == "Podman Engine" for part in parts) else "docker"
+
+
 @contextmanager
-def reached(timeout_seconds: int = _API_SECONDS) -> Iterator[docker.DockerClient]:
+def reached(timeout_seconds: int = _API_SECONDS, *, path: str = "") -> Iterator[docker.DockerClient]:
     """Reach the engine for as long as the block lasts; its errors become ours.
 
     Raises:
         MachineFailed: there is none, it does not answer, or it refused what was asked in the block.
     """
-    path = socket_path()
+    path = path or socket_path()
     if not Path(path).exists():
         raise MachineFailed("there is no Docker engine on this host", hint="install docker.io; `docker info` says more")
     try:
