@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from open_doors import MIB, how
 
 from restore_lab import process
 from restore_lab.evidence import Isolation
+from restore_lab.process import Completed
 from restore_lab.sandboxes import proof
 from restore_lab.sandboxes.base import Machine, Need, Server
 from restore_lab.sandboxes.container.driver import Container
@@ -113,6 +115,25 @@ def test_the_question_itself_finds_a_bare_process_out(tmp_path: Path) -> None:
 
     assert seen.isolation is Isolation.NONE
     assert {"network", "host-files"} <= seen.words
+
+
+def test_a_connection_that_is_not_admitted_is_heard(tmp_path: Path) -> None:
+    """What a machine says of itself is not all: the listener decides."""
+
+    def denying(argv: tuple[str, ...]) -> Completed:
+        port = next(word for word in argv if word.startswith("loopback,")).partition(",")[2]
+        with socket.create_connection(("127.0.0.1", int(port))):
+            pass
+        return silent(argv)
+
+    def silent(_argv: tuple[str, ...]) -> Completed:
+        said = b"ways-out-tried\nasked\n"
+        return Completed(exit_code=0, stdout=said, stderr=b"", cut=False, fed_bytes=0, seconds=0.1)
+
+    seen, heard = (proof.look(one, str(tmp_path), data_bytes=MIB) for one in (silent, denying))
+
+    assert (seen.isolation, seen.unproved) == (Isolation.SEALED, ("memory",))
+    assert heard.isolation is Isolation.NONE
 
 
 @pytest.mark.docker
