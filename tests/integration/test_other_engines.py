@@ -117,7 +117,7 @@ def lab_of(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Callable
     @cache
     def made(server: str) -> Lab:
         root = tmp_path_factory.mktemp("engines") / server
-        demo = (str(COMMAND), "demo", str(root), "--engine", server, "--patients", "40")
+        demo = (str(COMMAND), "demo", str(root), "--engine", server)
         done = subprocess.run(demo, capture_output=True, check=False, timeout=600, env=engine.environment())
         assert done.returncode == 0, done.stderr.decode()
         scenario = root / "scenarios" / "annual" / "scenario.toml"

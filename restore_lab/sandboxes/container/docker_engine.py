@@ -5,6 +5,7 @@ Each call has a connection of its own: machines may be used from several threads
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import socket
@@ -81,6 +82,13 @@ def image_config(tag: str) -> Mapping[str, Any]:
     """Give what an image says of itself: entry point, command, volumes. Source: OCI image configuration."""
     with reached() as engine:
         return dict(engine.images.get(tag).attrs["Config"])
+
+
+def image_layers(tag: str) -> str:
+    """Digest the list of an image's layers. Source: OCI image configuration, ``rootfs``."""
+    with reached() as engine:
+        layers = engine.images.get(tag).attrs["RootFS"]["Layers"]
+    return hashlib.sha256("\n".join(layers).encode()).hexdigest()
 
 
 def image_files(tag: str, *paths: str) -> tuple[bytes, ...]:

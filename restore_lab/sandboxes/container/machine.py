@@ -246,9 +246,16 @@ class ContainerMachine:
             limits=limits.limits(seen, found.readings, bites=bites),
             image=str(seen["Config"]["Image"]),
             image_id=str(seen["Image"]),
-            sbom_sha256=seen["Config"]["Labels"].get(plans.SBOM_LABEL),
+            sbom_sha256=_sbom(seen),
             unproved=found.unproved if bites is not None else (*found.unproved, "memory"),
         )
 
     def _asked(self, argv: tuple[str, ...]) -> Completed:
         return self._execute(argv, _SHORT_SECONDS, environment={})
+
+
+def _sbom(seen: Mapping[str, Any]) -> str | None:
+    """Give the digest of the list of its image's packages; an image made on one of ours only inherited that."""
+    labels = seen["Config"]["Labels"]
+    is_its_own = labels.get(plans.LAYERS_LABEL) == engine.image_layers(str(seen["Image"]))
+    return labels.get(plans.SBOM_LABEL) if is_its_own else None

@@ -26,6 +26,8 @@ CREATED_LABEL = "restore-lab.created-at"
 PROCESS_LABEL = "restore-lab.process"
 #: On an image of ours: the digest of its list of packages, as `image sbom` writes it.
 SBOM_LABEL = "restore-lab.sbom-sha256"
+#: On an image of ours: the digest of its layers. An image made on top inherits the labels, and has other layers.
+LAYERS_LABEL = "restore-lab.layers-sha256"
 #: Limits by name, as they were asked of the engine: one that cannot hold them forgets them.
 LIMITS_LABEL = "restore-lab.limits"
 #: What `network_mode` begins with where a container has the network of another one, which is then a loopback alone.
