@@ -45,6 +45,7 @@ for limit in data:data file:file processes:processes; do
   sed -n "s/^Max ${limit#*:}[a-z ]* *[^ ]* *\([0-9][0-9]*\) .*/${limit%:*}=\1/p" /proc/self/limits
 done
 if [ "$data" ]; then
+  echo memory-asked
   asked() { dd if=/dev/null of=/dev/null bs="$1" count=1 2>/dev/null; }
   asked $((data / 2)) && if asked $((data + PAST)); then echo memory-granted; else echo memory-refused; fi
 fi
@@ -108,7 +109,7 @@ def read(answer: Completed) -> Seen:
     pairs = (word.partition("=")[::2] for word in words if "=" in word)
     return Seen(
         isolation=_grade(words),
-        unproved=() if {"ways-out-tried", "network"} & words else ("network",),
+        unproved=tuple(_unproved(words)),
         readings={name: int(value) for name, value in pairs if value.isdecimal()},
         words=words,
     )
@@ -123,9 +124,8 @@ def look(
         seen = read(run(argv(marker, port=port, data_bytes=data_bytes, further=further)))
         with suppress(BlockingIOError):
             listener.accept()[0].close()
-            return replace(seen, isolation=Isolation.NONE, unproved=())
-    memory = () if data_bytes is None or {"memory-refused", "memory-granted"} & seen.words else ("memory",)
-    return replace(seen, unproved=(*seen.unproved, *memory))
+            return replace(seen, isolation=Isolation.NONE)
+    return seen
 
 
 @contextmanager
@@ -133,6 +133,13 @@ def _listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         yield listener
+
+
+def _unproved(words: frozenset[str]) -> Iterator[str]:
+    if not {"ways-out-tried", "network"} & words:
+        yield "network"
+    if "memory-asked" in words and not {"memory-refused", "memory-granted"} & words:
+        yield "memory"
 
 
 def _grade(words: frozenset[str]) -> Isolation:

@@ -127,7 +127,7 @@ def test_a_connection_that_is_not_admitted_is_heard(tmp_path: Path) -> None:
         return silent(argv)
 
     def silent(_argv: tuple[str, ...]) -> Completed:
-        said = b"ways-out-tried\nasked\n"
+        said = b"ways-out-tried\nmemory-asked\nasked\n"
         return Completed(exit_code=0, stdout=said, stderr=b"", cut=False, fed_bytes=0, seconds=0.1)
 
     seen, heard = (proof.look(one, str(tmp_path), data_bytes=MIB) for one in (silent, denying))

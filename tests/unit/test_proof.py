@@ -25,6 +25,8 @@ def answer(*words: str) -> Completed:
     [
         (("ways-out-tried",), Isolation.SEALED, ()),
         (("ways-out-tried", "data=1024", "memory-granted", "scratch"), Isolation.SEALED, ()),
+        (("ways-out-tried", "memory-asked", "memory-refused"), Isolation.SEALED, ()),
+        (("ways-out-tried", "memory-asked"), Isolation.SEALED, ("memory",)),
         (("ways-out-tried", "capabilities"), Isolation.PARTIAL, ()),
         (("ways-out-tried", "root-writable"), Isolation.PARTIAL, ()),
         (("ways-out-tried", "host-files"), Isolation.PARTIAL, ()),
