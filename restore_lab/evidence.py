@@ -60,16 +60,19 @@ class GradedFinding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """One limit of a machine: `enforced` by the kernel, or only `watched` by us."""
+    """One limit of a machine: `enforced` by the kernel, `watched` by us alone, or asked for and `not enforced`."""
 
     name: str
     value: int
-    how: Literal["enforced", "watched"]
+    how: Literal["enforced", "watched", "not enforced"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """The machine a restore ran on: kind (`container`, `local`, ...), what held it, what it ran from; on which node."""
+    """The machine a restore ran on: kind (`container`, `local`, ...), what held it, what it ran from; on which node.
+
+    `unproved` names what could not be tried from inside (`network`, `memory`): of it only settings are known.
+    """
 
     sandbox: str
     isolation: Isolation
@@ -82,6 +85,7 @@ class Conditions:
     node: str | None = None
     hardware: str | None = None
     sbom_sha256: str | None = None
+    unproved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,8 +16,8 @@ from docker.errors import ImageNotFound
 
 from restore_lab import process, sbom
 from restore_lab.errors import MachineFailed
-from restore_lab.sandboxes.container.docker_engine import image_files, reached
-from restore_lab.sandboxes.container.plan import SBOM_LABEL
+from restore_lab.sandboxes.container.docker_engine import image_files, image_layers, reached
+from restore_lab.sandboxes.container.plan import LAYERS_LABEL, SBOM_LABEL
 
 PREFIX = "restore-lab"
 RECIPE_LABEL = "restore-lab.recipe"
@@ -115,9 +115,9 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
         recipe = _recipe(image.engine, image.series, image.suite, base or "")
         if _label(engine, image.tag, RECIPE_LABEL) == recipe:
             progress(f"{image.tag} is built already")
-            digest = _sbom_digest(image.tag, image)
-            if _label(engine, image.tag, SBOM_LABEL) != digest:  # by a release that wrote no list, or another
-                _relabel(engine, image.tag, image.tag, {SBOM_LABEL: digest})
+            lists = _lists(image.tag, image)
+            if any(_label(engine, image.tag, label) != digest for label, digest in lists.items()):
+                _relabel(engine, image.tag, image.tag, lists)  # by a release that wrote no list, or another
         else:
             suite_base = _suite_base(engine, image.suite, base, progress)
             progress(f"building {image.tag}")
@@ -128,7 +128,7 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
                 BASE_LABEL: _label(engine, suite_base, BASE_LABEL),
                 SUITE_LABEL: image.suite,
                 PACKAGES_LABEL: hashlib.sha256(image_files(made, PACKAGES_FILE)[0]).hexdigest(),
-                SBOM_LABEL: _sbom_digest(made, image),
+                **_lists(made, image),
             }
             _relabel(engine, made, image.tag, labels)
             engine.images.remove(made)
@@ -250,10 +250,11 @@ def _sbom(status: bytes, tag: str, suite: str) -> bytes:
     return sbom.document(tag, suite, sbom.installed(status.decode("utf-8", "replace")))
 
 
-def _sbom_digest(tag: str, image: Image) -> str:
-    """Digest the list of an image that lies under `tag` until it has its own."""
+def _lists(tag: str, image: Image) -> dict[str, str]:
+    """Digest the packages of an image that lies under `tag` until it has its own, and the layers they are in."""
     (status,) = image_files(tag, _DPKG_STATUS)
-    return hashlib.sha256(_sbom(status, image.tag, image.suite)).hexdigest()
+    listed = hashlib.sha256(_sbom(status, image.tag, image.suite)).hexdigest()
+    return {SBOM_LABEL: listed, LAYERS_LABEL: image_layers(tag)}
 
 
 def _label(engine: docker.DockerClient, tag: str, label: str) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-_INSTALLED: Final = "install ok installed"
+#: Third word of a package's status, when its files are there and set up; the first may be `hold`.
+_INSTALLED: Final = frozenset({"installed", "triggers-awaited", "triggers-pending"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +30,7 @@ def installed(status: str) -> tuple[Package, ...]:
     packages = []
     for paragraph in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
-        if fields.get("Status") == _INSTALLED:
+        if fields.get("Status", "").rpartition(" ")[2] in _INSTALLED:
             packages.append(
                 Package(name=fields["Package"], version=fields["Version"], architecture=fields["Architecture"])
             )

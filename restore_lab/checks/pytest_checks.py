@@ -24,6 +24,8 @@ _FAILING = ("/bin/false",)
 _FAILING_SECONDS = 60.0
 #: pytest's own exit codes: all passed, some failed (pytest manual, "Exit codes").
 _RAN = (0, 1)
+#: What the child needs of ours to find the machine again: which engine lends it.
+_PASSED_ON = ("DOCKER_HOST",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +53,7 @@ class PytestChecks:
         with labelled_folder(restored.lab_id, purpose="pytest") as folder:
             outcomes = folder / "outcomes.json"
             environment = {
+                **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                 "PATH": os.defpath,
                 "HOME": str(folder),
                 "LANG": "C.UTF-8",

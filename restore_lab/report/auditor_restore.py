@@ -12,6 +12,7 @@ from restore_lab.report.names import (
     LAYERS,
     LIMITS,
     SOURCES,
+    UNPROVED,
     mechanism,
     named,
     named_first,
@@ -107,7 +108,16 @@ def _machine(restore: RestoreRecord, wording: Wording) -> Section:
         ]
         columns = (wording.text("Limit"), wording.text("Value"), wording.text("How it is held"))
         blocks.append(table(wording.text("Limits of the machine"), columns, rows, "lrL"))
+    if any(limit.how == "not enforced" for limit in conditions.limits):
+        blocks.append(Note(text=_not_enforced(wording)))
     return Section(title=title, level=3, blocks=tuple(blocks))
+
+
+def _not_enforced(wording: Wording) -> str:
+    return wording.text(
+        "A limit marked as not enforced was asked for, and nothing held it. The test could have slowed its host; who"
+        " could reach the data does not depend on it."
+    )
 
 
 def _value(limit: Limit, wording: Wording) -> str:
@@ -126,6 +136,7 @@ def _conditions(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
         fact(text("Kind"), named(conditions.sandbox, wording)),
         *_node(conditions, wording),
         fact(text("Isolation in force"), isolation),
+        *_unproved(conditions, wording),
         fact(text("Data held"), named(conditions.storage, wording)),
         fact(text("Image"), conditions.image, absent=text("not applicable")),
         fact(text("Image ID"), conditions.image_id, mono=True, absent=text("not applicable")),
@@ -139,6 +150,13 @@ def _node(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
         return ()
     name = wording.text("{name} ({hardware})", name=conditions.node, hardware=conditions.hardware)
     return (fact(wording.text("Test machine"), name),)
+
+
+def _unproved(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:
+    if not conditions.unproved:
+        return ()
+    names = ", ".join(named(one, wording, UNPROVED) for one in conditions.unproved)
+    return (fact(wording.text("Not tried from inside"), names),)
 
 
 def _packages(conditions: Conditions, wording: Wording) -> tuple[Fact, ...]:

@@ -38,6 +38,7 @@ NAMES: Final[Mapping[str, str]] = {
     "directory": msgid("private directory"),
     "enforced": msgid("enforced by the system"),
     "watched": msgid("watched by the tool"),
+    "not enforced": msgid("not enforced"),
     # whose host it is: `role` in lab.toml
     "contractor": msgid("the contractor's machine"),
     "practice": msgid("the practice's machine"),
@@ -154,6 +155,13 @@ MECHANISMS: Final[Mapping[str, str]] = {
         "asked of Docker: only the loopback of the database's machine, read-only root, no capability, no new privilege,"
         " a user without rights"
     ),
+    "podman": msgid(
+        "asked of Podman: no network, read-only root, no capability, no new privilege, a user without rights"
+    ),
+    "podman, one loopback": msgid(
+        "asked of Podman: only the loopback of the database's machine, read-only root, no capability, no new privilege,"
+        " a user without rights"
+    ),
     "bubblewrap": msgid("asked of bubblewrap: no network, read-only system, no capability"),
     "namespaces": msgid("asked of the Linux kernel (namespaces): no network, read-only system, no capability"),
     "systemd, bubblewrap": msgid(
@@ -164,6 +172,11 @@ MECHANISMS: Final[Mapping[str, str]] = {
         " no capability"
     ),
     "bare process": msgid("an ordinary process, held by nothing"),
+}
+#: What could not be tried from inside a machine.
+UNPROVED: Final[Mapping[str, str]] = {
+    "network": msgid("connections out of it"),
+    "memory": msgid("memory past its limit"),
 }
 #: What a drill creates, as it is removed.
 CREATED: Final[Mapping[str, str]] = {

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import other_engines
 import pytest
 from fakes import FakeSandbox
 from needs import absent
@@ -114,6 +115,8 @@ SANDBOXES = [
         id="local by namespaces",
     ),
     pytest.param("on_a_node", id="raspberry-pi", marks=pytest.mark.docker),
+    pytest.param("on_rootless_docker", id="rootless Docker", marks=pytest.mark.docker),
+    pytest.param("on_podman", id="Podman", marks=pytest.mark.docker),
 ]
 
 
@@ -136,6 +139,32 @@ def on_a_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
 
         sandbox = RaspberryPi(node=lab_node(tmp_path_factory.mktemp("lab"), node))
         yield Row(sandbox=sandbox, still_there=exists, processes=processes)
+
+
+@pytest.fixture(scope="module")
+def rootless_docker() -> Iterator[other_engines.Engine]:
+    with other_engines.engine(other_engines.ROOTLESS_DOCKER, SERVER.image) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[other_engines.Engine]:
+    with other_engines.engine(other_engines.PODMAN, SERVER.image) as engine:
+        yield engine
+
+
+@pytest.fixture
+def on_rootless_docker(rootless_docker: other_engines.Engine, monkeypatch: pytest.MonkeyPatch) -> Row:
+    """The engine of a user without rights."""
+    monkeypatch.setenv("DOCKER_HOST", rootless_docker.host)
+    return Row(sandbox=Container(), still_there=docker_knows, processes=listed_inside)
+
+
+@pytest.fixture
+def on_podman(podman: other_engines.Engine, monkeypatch: pytest.MonkeyPatch) -> Row:
+    """An engine that speaks as Docker does, nearly."""
+    monkeypatch.setenv("DOCKER_HOST", podman.host)
+    return Row(sandbox=Container(), still_there=docker_knows, processes=listed_inside)
 
 
 @pytest.fixture(params=SANDBOXES)

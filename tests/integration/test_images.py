@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from restore_lab import images, process
 from restore_lab.errors import MachineFailed
 from restore_lab.images import IMAGES, BuiltImage, Image
 from restore_lab.process import Completed
+from restore_lab.sandboxes.base import Need, Server
+from restore_lab.sandboxes.container.driver import Container
 from restore_lab.sandboxes.container.plan import SBOM_LABEL
 
 pytestmark = pytest.mark.docker
@@ -120,6 +123,44 @@ def test_an_image_of_before_lists_of_packages_gets_its_digest_and_is_not_built_a
     assert lines == [f"{older.tag} is built already"]
     assert (again.packages, labelled[SBOM_LABEL]) == (built.packages, again.sbom_sha256)
     assert labelled[images.PACKAGES_LABEL] == config(built)["Labels"][images.PACKAGES_LABEL]
+
+
+def test_an_image_made_on_one_of_ours_is_not_said_to_hold_the_same() -> None:
+    """It inherits the labels: its machine would be given the list of another image's packages."""
+    ours, theirs = Image(engine="survey", series="0-labelled", suite="bookworm"), "restore-lab-test/on-top:1"
+    recipe = images._recipe(ours.engine, ours.series, ours.suite, "")
+    try:
+        docker_build(ours.tag, f"FROM {IMAGES['survey:1'].tag}\nLABEL {images.RECIPE_LABEL}={recipe}\n")
+        built = images.build(ours, progress=lambda _line: None)
+        docker_build(theirs, f"FROM {ours.tag}\nUSER root\nRUN echo more >/usr/local/bin/more-of-it\n")
+        docker_build(f"{theirs}-renamed", f"FROM {ours.tag}\nLABEL any=thing\n")
+
+        listed = {tag: sbom_of_machine(tag) for tag in (ours.tag, theirs, f"{theirs}-renamed")}
+    finally:
+        tags = (f"{theirs}-renamed", theirs, ours.tag)
+        process.run(("docker", "rmi", *tags), timeout_seconds=60, environment=dict(os.environ))
+
+    assert listed == {ours.tag: built.sbom_sha256, theirs: None, f"{theirs}-renamed": built.sbom_sha256}
+
+
+def docker_build(tag: str, recipe: str) -> None:
+    argv = ("docker", "build", "--quiet", "--network", "none", "--tag", tag, "-")
+    done = process.run(argv, timeout_seconds=60, stdin=(recipe.encode(),), environment=dict(os.environ))
+    assert done.exit_code == 0, done.stderr.decode()
+
+
+def sbom_of_machine(tag: str) -> str | None:
+    need = Need(
+        lab_id=f"images-{os.getpid()}",
+        drill_id=f"images-{os.getpid()}",
+        restore_id="main",
+        server=Server(engine="any", series="1", own_series=True, image=tag, folders=(), programs=()),
+        backup_bytes=1024,
+        memory_bytes=64 * 1024**2,
+        expires_at=datetime.now(UTC) + timedelta(minutes=5),
+    )
+    with Container().machine(need) as machine:
+        return machine.conditions.sbom_sha256
 
 
 def test_the_command_writes_the_list_and_its_digest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sqlite3
 import typing
@@ -28,16 +29,17 @@ from restore_lab.lab import Host
 from restore_lab.report import names
 from restore_lab.report.auditor_answers import answer_sections
 from restore_lab.report.auditor_restore import restore_sections
-from restore_lab.report.blocks import Facts, Section, Table
+from restore_lab.report.blocks import Facts, Note, Section, Table
 from restore_lab.report.said import reason, say
 from restore_lab.report.wording import THIN, Wording, wording_for
-from restore_lab.sandboxes.container import docker_engine, machine, plan
+from restore_lab.sandboxes.container import docker_engine, limits, plan
 from restore_lab.sandboxes.local.seal import Mechanism, Seal
 from restore_lab.sandboxes.raspberry_pi.hold import Hold
 from restore_lab.sandboxes.raspberry_pi.slice import Slice
 from restore_lab.sources import SOURCES
 
 SANDBOXES_FOLDER = Path(next(iter(sandboxes.__path__)))
+MECHANISMS_OF_CONTAINERS = tuple(name for pair in plan.MECHANISMS.values() for name in pair)
 OLD_MECHANISM = "Docker: no network, read-only root, no capability, no new privileges, user 10001"
 #: As a node's machine is held where systemd runs there.
 OF_NODES = [
@@ -98,9 +100,10 @@ def limits_of_local() -> set[str]:
 
 
 def limits_of_containers() -> tuple[Limit, ...]:
-    host = {"Memory": 2**31, "MemorySwap": 2**31, "NanoCpus": 1_500_000_000, "PidsLimit": 512}
-    seen = {"HostConfig": {**host, "Tmpfs": {plan.SCRATCH: "size=1073741824"}}, "Config": {"Cmd": ["sleep", "43200"]}}
-    return plan.limits(seen, {"MemoryLimit": True})
+    asked = {"memory_bytes": 2**31, "memory_and_swap_bytes": 2**31, "nano_cpus": 1_500_000_000, "processes": 512}
+    config = {"Cmd": ["sleep", "43200"], "Labels": {plan.LIMITS_LABEL: json.dumps(asked)}}
+    seen = {"HostConfig": {"Tmpfs": {plan.SCRATCH: "size=1073741824"}}, "Config": config}
+    return limits.limits(seen, {"memory": 2**31}, bites=True)
 
 
 def sentences_of(path: Path, *functions: str) -> Iterator[str]:
@@ -192,8 +195,7 @@ def test_limits_are_written_in_units_of_people(passed: Evidence, fr: Wording, en
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["docker", "docker, one loopback", OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism, *OF_NODES],
+    "name", [*MECHANISMS_OF_CONTAINERS, OLD_MECHANISM, OLD_MECHANISM[:63] + "…", *Mechanism, *OF_NODES]
 )
 def test_every_mechanism_is_said_in_words(name: str, fr: Wording) -> None:
     assert names.mechanism(name, fr) != name
@@ -201,8 +203,40 @@ def test_every_mechanism_is_said_in_words(name: str, fr: Wording) -> None:
 
 
 def test_the_mechanism_a_container_records_is_known() -> None:
-    assert set(machine._MECHANISMS) == {"docker", "docker, one loopback"}
-    assert set(machine._MECHANISMS) <= set(names.MECHANISMS)
+    assert set(MECHANISMS_OF_CONTAINERS) == {
+        *("docker", "docker, one loopback"),
+        *("podman", "podman, one loopback"),
+    }
+    assert set(MECHANISMS_OF_CONTAINERS) <= set(names.MECHANISMS)
+
+
+def test_every_grade_of_a_limit_is_said_in_words(passed: Evidence, fr: Wording, en: Wording) -> None:
+    grades = typing.get_args(typing.get_type_hints(Limit)["how"])
+    assert set(grades) <= set(names.NAMES)
+    conditions = passed.restores[0].conditions
+    assert conditions
+
+    for wording, said in ((fr, "non imposée"), (en, "not enforced")):
+        rows = {}
+        for how in grades:
+            held = replace(conditions, limits=(Limit(name="memory_bytes", value=2**31, how=how),))
+            sections = restore_sections(replace(passed.restores[0], conditions=held), wording)
+            notes = [block.text for one in sections for block in one.blocks if isinstance(block, Note)]
+            rows[how] = (said in set(words_in(sections)), any(said in note for note in notes))
+        assert rows == {"enforced": (False, False), "watched": (False, False), "not enforced": (True, True)}
+
+
+def test_what_could_not_be_tried_from_inside_is_said(passed: Evidence, fr: Wording) -> None:
+    conditions = passed.restores[0].conditions
+    assert conditions
+
+    held = replace(conditions, unproved=("network", "memory"))
+    without, with_it = (
+        set(words_in(restore_sections(replace(passed.restores[0], conditions=one), fr))) for one in (conditions, held)
+    )
+
+    new = {re.sub(r"[’\u200b]", "'", text) for text in with_it - without}
+    assert new == {"Non essayé de l'intérieur", "les connexions vers l'extérieur, la mémoire au-delà de sa limite"}
 
 
 @pytest.mark.parametrize("lack", lacks())

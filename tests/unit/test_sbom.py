@@ -22,12 +22,17 @@ Description: the library
  Package: another
 
 Package: mariadb-server
-Status: install ok installed
+Status: hold ok installed
 Architecture: amd64
 Version: 1:10.11.14-0+deb12u2~bpo
 
 Package: removed
 Status: deinstall ok config-files
+Architecture: amd64
+Version: 1
+
+Package: half
+Status: install ok half-installed
 Architecture: amd64
 Version: 1
 

@@ -40,6 +40,11 @@ def fail_if_ended(seen: Mapping[str, Any]) -> None:
 def out_of_memory(seen: Mapping[str, Any]) -> MachineOutOfMemory:
     """Make the error of a machine in which the kernel killed a process for lack of memory."""
     limit = seen["HostConfig"]["Memory"] // (1024 * 1024)
+    if not limit:
+        return MachineOutOfMemory(
+            "the machine ran out of memory: the kernel killed a process, at no limit of its own",
+            hint="this host has too little memory, or an engine that enforces no limits",
+        )
     return MachineOutOfMemory(
         f"the machine ran out of memory: the kernel killed a process at its limit of {limit} MiB",
         hint="give the machine more: memory_bytes of the container",

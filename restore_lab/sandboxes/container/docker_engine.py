@@ -5,6 +5,7 @@ Each call has a connection of its own: machines may be used from several threads
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import socket
@@ -23,7 +24,7 @@ from docker.models.containers import Container
 from docker.types import Mount, Ulimit
 
 from restore_lab.errors import MachineFailed
-from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Plan
+from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Dialect, Plan
 
 Kind = Literal["container", "volume"]
 
@@ -63,6 +64,11 @@ def info() -> Mapping[str, Any]:
         return dict(engine.info())
 
 
+def dialect() -> Dialect:
+    """Tell which engine this is, by the name of a part of it. Source: Engine API, ``GET /version``."""
+    return _dialect(socket_path())
+
+
 def image_id(tag: str) -> str | None:
     """Give the ID of an image of this host, None when it is not there. Nothing is pulled."""
     with reached() as engine:
@@ -76,6 +82,13 @@ def image_config(tag: str) -> Mapping[str, Any]:
     """Give what an image says of itself: entry point, command, volumes. Source: OCI image configuration."""
     with reached() as engine:
         return dict(engine.images.get(tag).attrs["Config"])
+
+
+def image_layers(tag: str) -> str:
+    """Digest the list of an image's layers. Source: OCI image configuration, ``rootfs``."""
+    with reached() as engine:
+        layers = engine.images.get(tag).attrs["RootFS"]["Layers"]
+    return hashlib.sha256("\n".join(layers).encode()).hexdigest()
 
 
 def image_files(tag: str, *paths: str) -> tuple[bytes, ...]:
@@ -189,14 +202,21 @@ def _spoken(path: str) -> str:
         engine.close()
 
 
+@cache
+def _dialect(path: str) -> Dialect:
+    with reached(path=path) as engine:
+        parts = engine.version().get("Components") or ()
+    return "podman" if any(part.get("Name") == "Podman Engine" for part in parts) else "docker"
+
+
 @contextmanager
-def reached(timeout_seconds: int = _API_SECONDS) -> Iterator[docker.DockerClient]:
+def reached(timeout_seconds: int = _API_SECONDS, *, path: str = "") -> Iterator[docker.DockerClient]:
     """Reach the engine for as long as the block lasts; its errors become ours.
 
     Raises:
         MachineFailed: there is none, it does not answer, or it refused what was asked in the block.
     """
-    path = socket_path()
+    path = path or socket_path()
     if not Path(path).exists():
         raise MachineFailed("there is no Docker engine on this host", hint="install docker.io; `docker info` says more")
     try:

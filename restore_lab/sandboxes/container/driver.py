@@ -15,7 +15,9 @@ from restore_lab.sandboxes.base import Handle, Machine, Need, Server
 from restore_lab.sandboxes.container import docker_engine as engine
 from restore_lab.sandboxes.container import egress
 from restore_lab.sandboxes.container import plan as plans
-from restore_lab.sandboxes.container.machine import ContainerMachine, removed
+from restore_lab.sandboxes.container.machine import ContainerMachine
+from restore_lab.sandboxes.container.removing import removed
+from restore_lab.sandboxes.proof import DOCUMENTATION
 
 #: What an application may write beside its answers: sessions, caches, its own log.
 _APPLICATION_DISK_BYTES: Final = 128 * 1024 * 1024
@@ -91,7 +93,7 @@ class Container:
 
     def ways_out(self, machine: Machine) -> tuple[int, int]:
         """See `Hosting.ways_out`."""
-        return egress.tried(machine, (*egress.host_addresses(), *egress.DOCUMENTATION))
+        return egress.tried(machine, (*egress.host_addresses(), *DOCUMENTATION))
 
     @staticmethod
     def attach(handle: Handle) -> Machine:
@@ -129,6 +131,7 @@ class Container:
             nano_cpus=int((self.cpus or host["NCPU"]) * 1_000_000_000),
             disk_bytes=disk_bytes,
             free_bytes=min(plans.free_memory_bytes(), host["MemTotal"]),
+            dialect=engine.dialect(),
             beside=beside,
         )
 

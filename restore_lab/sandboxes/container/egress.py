@@ -1,6 +1,6 @@
 """Shows from inside that machines which share a loopback have no way out: connections are tried, and must fail at once.
 
-Sources: RFC 5737 and RFC 3849 (addresses kept for documentation); proc(5), `fib_trie` and `if_inet6`.
+Source: proc(5), `fib_trie` and `if_inet6`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from pathlib import Path
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.base import Machine
+from restore_lab.sandboxes.proof import PORT, WAYS_OUT
 
-#: Nobody's addresses: where there is no way to them, there is none to anybody's.
-DOCUMENTATION = ("198.51.100.1", "203.0.113.1", "2001:db8::1")
-_TRIES = Path(__file__).with_name("egress.pl")
 _TRY_SECONDS = 120.0
 #: More addresses of a host tell nothing more.
 _MOST = 24
@@ -37,7 +35,7 @@ def tried(machine: Machine, addresses: Sequence[str]) -> tuple[int, int]:
     Raises:
         MachineFailed: the machine did not say.
     """
-    argv = ("perl", "-e", _TRIES.read_text("utf-8"), *addresses)
+    argv = ("perl", "-e", WAYS_OUT, *(f"{address},{PORT}" for address in addresses))
     said = machine.run(argv, timeout_seconds=_TRY_SECONDS).stdout.decode("ascii", "replace")
     counted = re.match(r"tried ([0-9]+)\n", said)
     if counted is None or int(counted[1]) != 2 * len(addresses):

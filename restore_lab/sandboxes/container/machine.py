@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from restore_lab.errors import MachineFailed
-from restore_lab.evidence import Conditions, Isolation, Removal
+from restore_lab.evidence import Conditions, Removal
 from restore_lab.process import Output
 from restore_lab.sandboxes import proof
 from restore_lab.sandboxes.base import Completed, Handle
-from restore_lab.sandboxes.container import diagnosis, streams
+from restore_lab.sandboxes.container import diagnosis, limits, streams
 from restore_lab.sandboxes.container import docker_engine as engine
 from restore_lab.sandboxes.container import plan as plans
+from restore_lab.sandboxes.container.removing import removed
+from restore_lab.sandboxes.container.trial import memory_limit_bites
 
 _SHORT_SECONDS = 30.0
-#: How long an engine may go on making, or removing, what it was asked to.
+#: How long an engine may take to learn that a machine has ended.
 _SETTLE_SECONDS = 10.0
-_CREATION_SECONDS = 1.0
-#: What holds a machine; of one beside another, that they share a loopback.
-_MECHANISMS = ("docker", "docker, one loopback")
 _IS_THERE = ("/bin/sh", "-c", 'command -v -- "$1" >/dev/null', "is-there")
 _KEEPING_OUTPUT = ("/bin/sh", "-c", 'exec "$@" >>server.log 2>&1', "server")
 #: Interrupts, terminates, kills a whole session, two seconds each; ends with 0 when nothing of it is left.
@@ -34,15 +34,23 @@ _STOP = (
     done; exit 1""",
     "stop",
 )
-#: What the shared proof does not ask: a root mounted read-only, no way to privileges, filtered system calls.
-_MORE_QUESTIONS = (
-    *("/bin/sh", "-c"),
-    """grep -qE '^[^ ]+ / [^ ]+ ro[, ]' /proc/mounts || echo root-writable
-    grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status || echo new-privileges
-    grep -q '^Seccomp:[[:space:]]*2$' /proc/self/status || echo system-calls
-    ( : > .proof && rm .proof ) 2>/dev/null && echo scratch
-    echo asked""",
-)
+#: What the shared proof does not ask: a root mounted read-only, no way to privileges, filtered system calls, nothing
+#: mounted but what an engine mounts by itself: the machine's own names, what starts it, memory, the copy's volume.
+_MORE_QUESTIONS = r"""
+grep -qE '^[^ ]+ / [^ ]+ ro[, ]' /proc/mounts || echo root-writable
+grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status || echo new-privileges
+grep -q '^Seccomp:[[:space:]]*2$' /proc/self/status || echo system-calls
+( : > .proof && rm .proof ) 2>/dev/null && echo scratch
+while read -r _ point kind _; do
+  case "$point $kind" in
+    "/ "*|/proc*|/sys*|/dev*|"/machine "*) ;;
+    "/etc/hosts "*|"/etc/hostname "*|"/etc/resolv.conf "*|"/run/.containerenv "*|"/run/secrets "*) ;;
+    "/sbin/docker-init "*|"/usr/sbin/docker-init "*|"/run/podman-init "*) ;;
+    "/tmp tmpfs"|"/run tmpfs"|"/var/tmp tmpfs") ;;
+    *) echo host-files ;;
+  esac
+done </proc/mounts
+"""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -52,6 +60,7 @@ class ContainerMachine:
     name: str
     label: str
     _id: str = ""
+    _kills: int = 0
     _conditions: Conditions | None = None
     _created: tuple[tuple[engine.Kind, str, datetime], ...] = ()
     _removals: tuple[Removal, ...] = ()
@@ -84,10 +93,11 @@ class ContainerMachine:
             self._created = (*self._created, ("volume", plan.volume, plan.created_at))
             engine.create_volume(plan.volume, plan.labels)
         engine.create_container(plan)
-        self.look()
+        lab_id, drill_id = plan.labels[plans.LAB_LABEL], plan.drill_label
+        self.look(bites=memory_limit_bites(engine.socket_path(), plan.image, lab_id=lab_id, drill_id=drill_id))
 
-    def look(self) -> None:
-        """Read back what the engine set, and ask the machine itself what it can reach.
+    def look(self, *, bites: bool | None = None) -> None:
+        """Ask the machine itself what it can reach, and what its limits are; `bites` as `limits.limits` takes it.
 
         Raises:
             MachineFailed: it is not there, has ended, carries another drill's label, or does not answer.
@@ -101,16 +111,7 @@ class ContainerMachine:
         if not self._created:
             made = plans.created_at(seen["Config"]["Labels"], otherwise=datetime.now(UTC))
             self._created = (("container", self.name, made), *(("volume", name, made) for name in volumes))
-        self._conditions = Conditions(
-            sandbox="container",
-            isolation=self._isolation(),
-            mechanism=_MECHANISMS[str(seen["HostConfig"]["NetworkMode"]).startswith(plans.JOINED)],
-            storage="volume" if volumes else "tmpfs",
-            limits=plans.limits(seen, engine.info()),
-            image=str(seen["Config"]["Image"]),
-            image_id=str(seen["Image"]),
-            sbom_sha256=seen["Config"]["Labels"].get(plans.SBOM_LABEL),
-        )
+        self._conditions = self._looked_at(seen, bites=bites, is_on_volume=bool(volumes))
 
     def run(  # noqa: PLR0913 - the three streams of a command, each by its name
         self,
@@ -227,44 +228,34 @@ class ContainerMachine:
             if time.monotonic() >= deadline:
                 raise MachineFailed(f"the machine {self.name} does not answer any more")
             time.sleep(0.1)
-        if diagnosis.kills(answer.stdout):
+        if diagnosis.kills(answer.stdout) > self._kills:
             raise diagnosis.out_of_memory(seen)
 
-    def _isolation(self) -> Isolation:
-        """Ask both lists of questions; the worse answer counts."""
+    def _looked_at(self, seen: Mapping[str, Any], *, bites: bool | None, is_on_volume: bool) -> Conditions:
         host_socket = engine.socket_path()
-        shared = self._execute(proof.argv(host_socket), _SHORT_SECONDS, environment={})
-        more = self._execute(_MORE_QUESTIONS, _SHORT_SECONDS, environment={})
-        words = set(more.stdout.decode("ascii", "replace").split())
-        if not {"asked", "scratch"} <= words:
+        found = proof.look(self._asked, host_socket, further=_MORE_QUESTIONS + limits.QUESTION)
+        if "scratch" not in found.words:
             raise MachineFailed(f"{plans.SCRATCH} cannot be written to in the machine {self.name}")
-        isolation = proof.isolation(shared)
-        if isolation is Isolation.SEALED and words - {"asked", "scratch"}:
-            return Isolation.PARTIAL
-        return isolation
+        self._kills = found.readings.get("kills", 0)
+        shares_loopback = str(seen["HostConfig"]["NetworkMode"]).startswith(plans.JOINED)
+        return Conditions(
+            sandbox="container",
+            isolation=found.isolation,
+            mechanism=plans.MECHANISMS[engine.dialect()][shares_loopback],
+            storage="volume" if is_on_volume else "tmpfs",
+            limits=limits.limits(seen, found.readings, bites=bites),
+            image=str(seen["Config"]["Image"]),
+            image_id=str(seen["Image"]),
+            sbom_sha256=_sbom(seen),
+            unproved=found.unproved if bites is not None else (*found.unproved, "memory"),
+        )
+
+    def _asked(self, argv: tuple[str, ...]) -> Completed:
+        return self._execute(argv, _SHORT_SECONDS, environment={})
 
 
-def removed(kind: engine.Kind, name: str, *, created_at: datetime, confirmed: bool = True) -> Removal:
-    """Remove one thing and look it up until it is gone; never raises on the engine's account.
-
-    `confirmed` is false when its creation was not seen to end: the engine may then still be at it.
-    """
-    began = time.monotonic()
-    least = 0.0 if confirmed else _CREATION_SECONDS
-    while True:
-        gone = _gone(kind, name)
-        waited = time.monotonic() - began
-        if waited >= (least if gone else _SETTLE_SECONDS):
-            break
-        time.sleep(0.1)
-    at = datetime.now(UTC) if gone else None
-    return Removal(kind=kind, name=name, created_at=created_at, removed_at=at, gone=gone)
-
-
-def _gone(kind: engine.Kind, name: str) -> bool:
-    with suppress(MachineFailed):  # being removed already, or still in use: the look decides
-        engine.remove(kind, name)
-    try:
-        return engine.look_up(kind, name) is None
-    except MachineFailed:
-        return False
+def _sbom(seen: Mapping[str, Any]) -> str | None:
+    """Give the digest of the list of its image's packages; an image made on one of ours only inherited that."""
+    labels = seen["Config"]["Labels"]
+    is_its_own = labels.get(plans.LAYERS_LABEL) == engine.image_layers(str(seen["Image"]))
+    return labels.get(plans.SBOM_LABEL) if is_its_own else None

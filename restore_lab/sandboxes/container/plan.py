@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import secrets
@@ -9,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from restore_lab import process
-from restore_lab.evidence import Limit
 from restore_lab.sandboxes.base import Need
 
 SCRATCH = "/machine"
@@ -26,10 +26,22 @@ CREATED_LABEL = "restore-lab.created-at"
 PROCESS_LABEL = "restore-lab.process"
 #: On an image of ours: the digest of its list of packages, as `image sbom` writes it.
 SBOM_LABEL = "restore-lab.sbom-sha256"
+#: On an image of ours: the digest of its layers. An image made on top inherits the labels, and has other layers.
+LAYERS_LABEL = "restore-lab.layers-sha256"
+#: Limits by name, as they were asked of the engine: one that cannot hold them forgets them.
+LIMITS_LABEL = "restore-lab.limits"
 #: What `network_mode` begins with where a container has the network of another one, which is then a loopback alone.
 JOINED = "container:"
 #: How the machine ends itself when the copy on its volume outgrows the limit.
 DISK_FULL_EXIT = 75
+
+#: Engines that are spoken to alike and differ in a few words.
+Dialect = Literal["docker", "podman"]
+#: What holds a machine; of one beside another, that they share a loopback.
+MECHANISMS: Final[Mapping[Dialect, tuple[str, str]]] = {
+    "docker": ("docker", "docker, one loopback"),
+    "podman": ("podman", "podman, one loopback"),
+}
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -39,6 +51,11 @@ _TMP_BYTES = 256 * _MIB
 _SHM_BYTES = 256 * _MIB
 _PROCESSES = 512
 _OPEN_FILES = 16_384
+_TMPFS: Final = "rw,noexec,nosuid,nodev"
+#: How an engine is told that a tmpfs belongs to the machine's user; Podman takes no numbers.
+_OWNED: Final[Mapping[Dialect, str]] = {"docker": f"uid={USER_ID},gid={USER_ID}", "podman": "U"}
+#: Podman makes these writable where the root is not, as large as it likes.
+_WRITABLE_BY_PODMAN: Final = ("/run", "/var/tmp")  # noqa: S108 - inside the container
 #: Looks every second and dies of a copy that outgrew its limit; the kernel has no limit for a volume.
 _WATCH = (
     'end=$(( $(date +%s) + $1 )); while [ "$(date +%s)" -lt "$end" ]; do '
@@ -50,7 +67,8 @@ _WATCH = (
 class Plan:
     """One container to be: its name, what it is labelled with, where the copy lies and how large it may grow.
 
-    `beside` is the ID of the container whose network it shares; without one it has none.
+    `beside` is the ID of the container whose network it shares; without one it has none. `command` is what it runs
+    instead of waiting for its expiry.
     """
 
     name: str
@@ -63,7 +81,9 @@ class Plan:
     created_at: datetime
     seconds: int
     timezone: str
+    dialect: Dialect
     beside: str = ""
+    command: tuple[str, ...] = ()
 
     @property
     def volume(self) -> str:
@@ -83,7 +103,7 @@ class Plan:
             "command": self._command(),
             "entrypoint": [],
             "environment": {"TZ": self.timezone},
-            "labels": dict(self.labels),
+            "labels": {**self.labels, LIMITS_LABEL: json.dumps(self._limits())},
             "hostname": None if self.beside else "machine",
             "user": f"{USER_ID}:{USER_ID}",
             "init": True,
@@ -109,16 +129,23 @@ class Plan:
         """
         return (("core", 1), ("nofile", _OPEN_FILES))
 
+    def _limits(self) -> dict[str, int]:
+        memory = {"memory_bytes": self.memory_bytes, "memory_and_swap_bytes": self.memory_bytes}
+        return {**memory, "nano_cpus": self.nano_cpus, "processes": _PROCESSES}
+
     def _command(self) -> list[str]:
+        if self.command:
+            return list(self.command)
         if self.storage == "tmpfs":
             return ["sleep", str(self.seconds)]
         return ["/bin/sh", "-c", _WATCH, "watch", str(self.seconds), str(self.disk_bytes // 1024)]
 
     def _tmpfs(self) -> dict[str, str]:
-        owned = f"rw,noexec,nosuid,nodev,uid={USER_ID},gid={USER_ID},mode=0700"
-        mounts = {"/tmp": f"rw,noexec,nosuid,nodev,mode=1777,size={_TMP_BYTES}"}  # noqa: S108 - inside the container
+        mounts = {"/tmp": f"{_TMPFS},mode=1777,size={_TMP_BYTES}"}  # noqa: S108 - inside the container
+        if self.dialect == "podman":
+            mounts |= dict.fromkeys(_WRITABLE_BY_PODMAN, f"{_TMPFS},mode=0755,size={_MIB}")
         if self.storage == "tmpfs":
-            mounts[SCRATCH] = f"{owned},size={self.disk_bytes}"
+            mounts[SCRATCH] = f"{_TMPFS},{_OWNED[self.dialect]},mode=0700,size={self.disk_bytes}"
         return mounts
 
 
@@ -130,6 +157,7 @@ def plan(  # noqa: PLR0913 - the readings a decision needs, all by name
     nano_cpus: int,
     disk_bytes: int | None,
     free_bytes: int,
+    dialect: Dialect,
     beside: str = "",
 ) -> Plan:
     """Decide a container. `memory_bytes` is for the server: what lies in memory-backed folders comes on top.
@@ -140,17 +168,12 @@ def plan(  # noqa: PLR0913 - the readings a decision needs, all by name
     memory = memory_bytes + _TMP_BYTES + _SHM_BYTES
     in_memory = 3 * need.backup_bytes <= free_bytes // 2 and memory + disk <= free_bytes
     now = datetime.now(UTC)
-    parts = (need.drill_id, need.restore_id, secrets.token_hex(4))
     return Plan(
-        name="restore-lab-" + re.sub(r"[^A-Za-z0-9_.-]", "-", "-".join(parts)),
+        name=name_of(need.drill_id, need.restore_id),
         image=image,
         labels={
-            LAB_LABEL: need.lab_id,
-            DRILL_LABEL: need.drill_id,
+            **labels_of(need.lab_id, need.drill_id, created_at=now, expires_at=need.expires_at),
             RESTORE_LABEL: need.restore_id,
-            EXPIRES_LABEL: need.expires_at.isoformat(),
-            CREATED_LABEL: now.isoformat(),
-            PROCESS_LABEL: _own_process(),
         },
         storage="tmpfs" if in_memory else "volume",
         disk_bytes=disk,
@@ -159,8 +182,26 @@ def plan(  # noqa: PLR0913 - the readings a decision needs, all by name
         created_at=now,
         seconds=max(1, math.ceil((need.expires_at - now).total_seconds())),
         timezone=need.timezone,
+        dialect=dialect,
         beside=beside,
     )
+
+
+def name_of(*parts: str) -> str:
+    """Give a container a name that says whose it is, and that no other has."""
+    return "restore-lab-" + re.sub(r"[^A-Za-z0-9_.-]", "-", "-".join((*parts, secrets.token_hex(4))))
+
+
+def labels_of(lab_id: str, drill_id: str, *, created_at: datetime, expires_at: datetime) -> dict[str, str]:
+    """Give the labels by which whatever a drill creates is found again, and known for dead."""
+    pid = process.own_pid()
+    return {
+        LAB_LABEL: lab_id,
+        DRILL_LABEL: drill_id,
+        EXPIRES_LABEL: expires_at.isoformat(),
+        CREATED_LABEL: created_at.isoformat(),
+        PROCESS_LABEL: f"{pid} {process.started(pid)}",
+    }
 
 
 def free_memory_bytes() -> int:
@@ -182,43 +223,9 @@ def left_behind(labels: Mapping[str, str], *, now: datetime) -> bool:
         return False
 
 
-def _own_process() -> str:
-    pid = process.own_pid()
-    return f"{pid} {process.started(pid)}"
-
-
 def created_at(labels: Mapping[str, str], *, otherwise: datetime) -> datetime:
     """When what carries these labels was made."""
     try:
         return datetime.fromisoformat(labels[CREATED_LABEL])
     except (KeyError, ValueError):
         return otherwise
-
-
-def limits(seen: Mapping[str, Any], engine_info: Mapping[str, Any]) -> tuple[Limit, ...]:
-    """Read back which limits the engine set, and whether its kernel can enforce them (`docker info` tells)."""
-    table = (
-        ("memory_bytes", "Memory", "MemoryLimit"),
-        ("memory_and_swap_bytes", "MemorySwap", "SwapLimit"),
-        ("nano_cpus", "NanoCpus", "CpuCfsQuota"),
-        ("processes", "PidsLimit", "PidsLimit"),
-    )
-    host = seen["HostConfig"]
-    able = {key for _, key, flag in table if engine_info.get(flag)}
-    kernel = [
-        Limit(name=name, value=host[key], how="enforced" if key in able else "watched")
-        for name, key, _ in table
-        if (host.get(key) or 0) > 0
-    ]
-    return (*kernel, *_own_limits(seen))
-
-
-def _own_limits(seen: Mapping[str, Any]) -> tuple[Limit, ...]:
-    """Read the disk and time limits out of what the container was given to run."""
-    command = seen["Config"]["Cmd"]
-    tmpfs = re.search(r"size=(\d+)", (seen["HostConfig"].get("Tmpfs") or {}).get(SCRATCH, ""))
-    if tmpfs:
-        disk = Limit(name="disk_bytes", value=int(tmpfs[1]), how="enforced")
-        return (disk, Limit(name="seconds", value=int(command[-1]), how="watched"))
-    disk = Limit(name="disk_bytes", value=int(command[-1]) * 1024, how="watched")
-    return (disk, Limit(name="seconds", value=int(command[-2]), how="watched"))

@@ -6,8 +6,8 @@ import json
 import os
 import pwd
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from restore_lab.sandboxes.local.folder import (
     label_of,
     remove_folder,
 )
-from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
+from restore_lab.sandboxes.local.seal import PROCESSES, Mechanism, Seal, system_here
 from restore_lab.sandboxes.local.watch import Watch
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -182,26 +182,45 @@ class LocalMachine:
         return {**usual, **(extra or {})}
 
     def _looked_at(self) -> Conditions:
-        marker = str(self.seal.folder / "label.json")
-        seen = proof.isolation(self.run(proof.argv(marker), timeout_seconds=30))
-        if self.seal.mechanism is Mechanism.BARE:
-            seen = Isolation.NONE
-        whole = (
-            Limit(name="processes", value=512, how="enforced"),
-            Limit(name="memory_bytes", value=self.seal.memory_bytes, how="watched"),
-        )
+        marker, seal = self.seal.folder / "label.json", self.seal
+        with _for_all_to_see(marker):
+            seen = proof.look(
+                lambda argv: self.run(argv, timeout_seconds=30), str(marker), data_bytes=seal.memory_bytes
+            )
         return Conditions(
             sandbox="local",
-            isolation=seen,
-            mechanism=self.seal.mechanism.value,
-            storage="tmpfs" if self.seal.folder.parent == MEMORY_FOLDER else "directory",
-            limits=(
-                Limit(name="data_bytes_per_process", value=self.seal.memory_bytes, how="enforced"),
-                Limit(name="bytes_per_file", value=self.seal.file_bytes, how="enforced"),
-                Limit(name="disk_bytes", value=self.seal.file_bytes, how="watched"),
-                *(whole if self.seal.as_root else ()),
-            ),
+            isolation=Isolation.NONE if seal.mechanism is Mechanism.BARE else seen.isolation,
+            mechanism=seal.mechanism.value,
+            storage="tmpfs" if seal.folder.parent == MEMORY_FOLDER else "directory",
+            limits=self._limits(seen),
+            unproved=seen.unproved,
         )
+
+    def _asked(self, argv: tuple[str, ...]) -> Completed:
+        return self.run(argv, timeout_seconds=30)
+
+    def _limits(self, seen: proof.Seen) -> tuple[Limit, ...]:
+        """Grade what was asked for; of a user without root we can tell its machine's processes from no others."""
+        memory, file = self.seal.memory_bytes, self.seal.file_bytes
+        return (
+            Limit(name="data_bytes_per_process", value=memory, how=seen.of_process("data", memory)),
+            Limit(name="bytes_per_file", value=file, how=seen.of_process("file", file)),
+            Limit(name="disk_bytes", value=file, how="watched"),
+            Limit(name="processes", value=PROCESSES, how=seen.of_process("processes", PROCESSES)),
+            Limit(name="memory_bytes", value=memory, how="watched" if self.seal.as_root else "not enforced"),
+        )
+
+
+@contextmanager
+def _for_all_to_see(marker: Path) -> Iterator[None]:
+    """Let a file be read by every user who sees its folder: else permissions would stand in for the seal."""
+    before = marker.parent.stat().st_mode
+    marker.parent.chmod(0o711)
+    marker.chmod(0o644)
+    try:
+        yield
+    finally:
+        marker.parent.chmod(before)
 
 
 def search_path(server: Server) -> str:

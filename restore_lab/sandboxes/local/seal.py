@@ -18,6 +18,8 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/locale.alias")
 #: What a private /tmp may hold; it lies in memory, where nothing else bounds it.
 _TMP_BYTES = 256 * 1024 * 1024
+#: How many processes the user of a machine may have.
+PROCESSES = 512
 #: What setpriv needs to become the unprivileged user, and drops by doing so.
 _PRIVILEGES_TO_DROP = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
@@ -70,7 +72,7 @@ class Seal:
                 return held
 
     def _limits(self) -> tuple[str, ...]:
-        processes = ("--nproc=512",) if self.as_root else ()
+        processes = (f"--nproc={PROCESSES}",) if self.as_root else ()
         return ("/usr/bin/prlimit", "--core=0", f"--data={self.memory_bytes}", f"--fsize={self.file_bytes}", *processes)
 
     def _unprivileged(self) -> tuple[str, ...]:
