@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from restore_lab.counted import DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, ProblemCount, TableCount
 from restore_lab.errors import SealBroken
 from restore_lab.findings import Finding, Severity
+from restore_lab.tried import ControlRecord
 
 PREDICATE_TYPE = "urn:x-restore-lab:drill/v1"
 
@@ -135,7 +136,7 @@ class RecoveryPointRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DumpRecord:
-    """What the backup says of itself in its first bytes."""
+    """What the backup says of itself in its first bytes; `compression` is None in a record of an older release."""
 
     engine: str
     format: str
@@ -143,6 +144,7 @@ class DumpRecord:
     version: str
     tool: str
     layers: tuple[str, ...]
+    compression: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,17 +154,6 @@ class ServerRecord:
     engine: str
     version: str
     own_series: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ControlRecord:
-    """One negative control: the damage done on purpose, the findings it had to raise, those it raised."""
-
-    name: str
-    expected: tuple[str, ...]
-    raised: tuple[str, ...]
-    silent: bool
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from time import monotonic
 from restore_lab.application import on_top
 from restore_lab.checks.base import Check, Previous, Restored
 from restore_lab.checks.crossing import Crossing
-from restore_lab.controls import CUT, SPOILT, Cut, spoil
+from restore_lab.controls import COPY_HELD, CUT, SPOILT, Cut, spoil
 from restore_lab.engines import ENGINES
 from restore_lab.engines.arriving import Arriving, recognised, unrecognised
 from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Inventory
@@ -24,7 +24,7 @@ from restore_lab.errors import (
     SourceUnreachable,
 )
 from restore_lab.events import BytesRead, Stage
-from restore_lab.evidence import ControlRecord, DumpRecord, RecoveryPointRecord, ServerRecord
+from restore_lab.evidence import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.findings import Code, safe_text
 from restore_lab.holding import Holding
 from restore_lab.lab import Lab, Place
@@ -34,6 +34,7 @@ from restore_lab.questioning import ask_all
 from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.scenario import Restore
 from restore_lab.sources.base import RecoveryPoint, Source, choose
+from restore_lab.tried import ControlRecord
 from restore_lab.unpack import Measured, Peeled, UnpackFault, peel
 
 #: A backup is late when this many times its own interval has passed.
@@ -213,11 +214,12 @@ class Rehearsal:
         return nullcontext(self._kept)
 
     def _hold(self, machine: Machine, *, until: datetime) -> None:
-        """Leave the copy there: nothing is left to be done with it here."""
-        self.notes.keep(held_until=until, removals=(*self.notes.record.removals, *machine.removals()))
+        """Leave the copy there, as it came back: nothing is left to be done with it here."""
+        self.notes.keep(held_until=until, controls=(COPY_HELD, *self.notes.record.controls))
+        self.notes.keep(removals=(*self.notes.record.removals, *machine.removals()))
         self.notes.note(Code.COPY_HELD, until=until.isoformat(timespec="seconds"))
 
-    def _control(self, name: str, carry_out: Callable[[], ControlRecord | None]) -> None:
+    def _control(self, name: str, carry_out: Callable[[], ControlRecord]) -> None:
         """Carry a negative control out; one that stays silent, or breaks, is a finding."""
         self.notes.enter(Stage.CONTROL, about=name)
         try:
@@ -225,10 +227,9 @@ class Rehearsal:
         except (CouldNotFindOut, TimeoutError, UnpackFault, OSError) as error:
             self.notes.broken(error, Code.CONTROL_NOT_RUN, control=name, reason=type(error).__name__)
             return
-        if seen is not None:
-            self.notes.keep(controls=(*self.notes.record.controls, seen))
-            if seen.silent:
-                self.notes.note(Code.CONTROL_SILENT, control=name)
+        self.notes.keep(controls=(*self.notes.record.controls, seen))
+        if seen.silent:
+            self.notes.note(Code.CONTROL_SILENT, control=name)
 
     def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
         found = recognised(peeled.head, self.restore.engines)
@@ -245,6 +246,7 @@ class Rehearsal:
                 version=dump.version,
                 tool=dump.tool,
                 layers=peeled.layers,
+                compression=dump.compression,
             )
         )
         return found
@@ -252,9 +254,8 @@ class Rehearsal:
     def _start(self, engine: Engine, machine: Machine, server: Server, dump: Dump) -> Database:
         database = engine.start(machine, server)
         self.own_series = engine.own_series(dump, database.server_version)
-        self.notes.keep(
-            server=ServerRecord(engine=engine.kind, version=database.server_version, own_series=self.own_series)
-        )
+        used = ServerRecord(engine=engine.kind, version=database.server_version, own_series=self.own_series)
+        self.notes.keep(server=used)
         if not self.own_series:
             wanted = f"{dump.vendor} {dump.series or '?'}"
             self.notes.note(Code.SERVER_OF_ANOTHER_SERIES, wanted=wanted, used=database.server_version)
@@ -263,8 +264,7 @@ class Rehearsal:
     def _load(self, database: Database, dump: Dump, peeled: Peeled, *, started: float) -> int:
         """Load, read what the client left, and give how many bytes the dump has without its layers."""
         self.notes.enter(Stage.LOAD, about=f"{dump.vendor} {dump.format}")
-        is_dump = not self.restore.engines[0].archives
-        arriving = Arriving(is_dump=is_dump, is_text=dump.format.startswith(("plain", "sql")))
+        arriving = Arriving(is_dump=not self.restore.engines[0].archives, is_text=dump.is_text)
 
         def passing() -> Iterator[bytes]:
             for chunk in peeled.chunks:

@@ -233,16 +233,20 @@ class FakeDatabase:
             self.loaded.update(chunk)
             self.loaded_bytes += len(chunk)
         _raise(self.engine.faults, "load")
-        whole = max(one.loaded_bytes for one in self.engine.started)
-        if self.loaded_bytes < whole and self.engine.sees_losses:
-            return replace(self.engine.load, findings=(finding(Code.LOAD_STOPPED, code="CUT", line=1),))
+        if self.is_cut and self.engine.sees_losses:
+            return replace(self.engine.load, findings=self.engine.cut_shows)
         return self.engine.load
+
+    @property
+    def is_cut(self) -> bool:
+        return self.loaded_bytes < max(one.loaded_bytes for one in self.engine.started)
 
     def inventory(self) -> Inventory:
         _raise(self.engine.faults, "inventory")
         spoilt = self.spoilt if self.engine.sees_losses else ""
+        lost = self.is_cut and self.loaded_bytes < self.engine.all_within_bytes
         tables = tuple(
-            TableCount(name=name, rows=0 if name == spoilt else rows)
+            TableCount(name=name, rows=0 if name == spoilt else rows // 2 if lost else rows)
             for name, rows in sorted(self.engine.tables.items())
         )
         objects = tuple(
@@ -277,7 +281,7 @@ class FakeDatabase:
     def spoil(self, table: str) -> Spoilt:
         _raise(self.engine.faults, "spoil")
         self.spoilt = table
-        return Spoilt(table=table, index="index_of_visits", routine="")
+        return Spoilt(table=table, index="index_of_visits" if table else "", routine="")
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         del timeout_seconds
@@ -291,7 +295,8 @@ class FakeDatabase:
 class FakeEngine:
     """Recognises FAKE_HEAD; faults at `recognise`, `start` and those of its database.
 
-    One that does not `sees_losses` shows no loss made on purpose: a negative control stays silent.
+    One that does not `sees_losses` shows no loss made on purpose: a negative control stays silent. Of a backup that is
+    cut half of the rows are there, all of them where it has `all_within_bytes`; its load finds what `cut_shows`.
     """
 
     faults: Faults = field(default_factory=dict)
@@ -308,6 +313,8 @@ class FakeEngine:
     form: str = "plain"
     takes_pieces: int = 1_000_000
     sees_losses: bool = True
+    cut_shows: tuple[Finding, ...] = (finding(Code.LOAD_STOPPED, code="CUT", line=1),)
+    all_within_bytes: int = 1 << 40
     started: list[FakeDatabase] = field(default_factory=list)
     kind: Literal["fake"] = "fake"
 

@@ -42,7 +42,6 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_backup.*\[postgresql-(17|18|again|dumpall|stderr-warning|orphans-not-valid)\]",
         r"test_a_backup.*\[postgresql-globals-only\]",
     ),
-    "test_negative_controls.py": (r"test_both_controls_raise_what_they_must\[mariadb\]",),
     "test_past_months.py": (r"test_(a_purge_is_a_loss|the_same_backup_again|another_practices_data).*\[mariadb\]",),
     "test_references.py": (r".*\[(postgresql-13|mariadb-10\.11)-container\]",),
     "test_death_and_repair.py": (

@@ -28,7 +28,10 @@ TOO_MANY = "TOO MANY"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dump:
-    """What a dump says of itself. `series` is the major series of the server it came from, "" when it does not say."""
+    """What a dump says of itself. `series` is the major series of the server it came from, "" when it does not say.
+
+    `compression` is how its own tool packed its contents (`none`, `gzip`, ...), for forms of which each file says so.
+    """
 
     engine: str
     format: str
@@ -36,11 +39,17 @@ class Dump:
     version: str
     series: str
     tool: str
+    compression: str = ""
 
     @property
     def is_packed(self) -> bool:
         """Whether the tool itself packed it, as pg_dump does its archives of format `custom`."""
         return self.format == "custom"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is SQL as text, statement by statement; else an archive or a database file."""
+        return self.format.startswith(("plain", "sql"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,55 +6,46 @@ An archive or a database file is cut where it is: nothing forged could stand beh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.engines.base import Dump
+from restore_lab.engines.boundaries import last_boundary
+from restore_lab.engines.tokens import Dialect
 
 _ENDS: Final = {
-    "postgresql": b"\n--\n-- PostgreSQL database dump complete\n--\n\n",
-    "mariadb": b"\n-- Dump completed on 2026-01-01  4:00:00\n",
-    "sqlite": b"COMMIT;\n",
+    ("postgresql", "plain"): b"\n--\n-- PostgreSQL database dump complete\n--\n\n",
+    ("postgresql", "plain-cluster"): b"\n--\n-- PostgreSQL database cluster dump complete\n--\n\n",
+    ("mariadb", "sql"): b"\n-- Dump completed on 2026-01-01  4:00:00\n",
+    ("sqlite", "plain"): b"COMMIT;\n",
 }
-_COPY: Final = re.compile(rb"COPY .* FROM stdin;\r?\n", re.DOTALL)
-#: How much of one statement is held back until its end is seen.
-_MOST_HELD_BYTES: Final = 16 * 1024 * 1024
 
 
-def forged(chunks: Iterable[bytes], dump: Dump, *, most_bytes: int) -> Iterator[bytes]:
-    """Yield at most `most_bytes` of a dump, and its forged end; memory stays below one statement of 16 MiB."""
-    if not dump.format.startswith("plain"):
-        yield from _first(chunks, most_bytes)
-        return
-    held: list[bytes] = []
-    held_bytes = passed_bytes = 0
-    copying = False
-    for line in _lines(chunks):
-        if passed_bytes + held_bytes + len(line) > most_bytes:
-            break
-        held.append(line)
-        held_bytes += len(line)
-        begins = not copying and _COPY.fullmatch(line) is not None
-        ends = line in {b"\\.\n", b"\\.\r\n"} if copying else line.endswith((b";\n", b";\r\n"))
-        if begins or ends or copying or held_bytes > _MOST_HELD_BYTES:
-            yield b"".join(held)
-            passed_bytes += held_bytes
-            held, held_bytes = [], 0
-        copying = begins or (copying and not ends)
-    yield (b"\\.\n" if copying else b"") + _ENDS.get(dump.engine, b"")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgery:
+    """How much of a dump is kept, and what is written behind it: b"" where nothing is."""
+
+    kept_bytes: int
+    end: bytes
 
 
-def _first(chunks: Iterable[bytes], most_bytes: int) -> Iterator[bytes]:
-    left = most_bytes
+def forgery(chunks: Iterable[bytes], dump: Dump, *, most_bytes: int) -> Forgery:
+    """Say where a dump is to be cut so that `most_bytes` of it are kept at most."""
+    end = _ENDS.get((dump.engine, dump.format))
+    if end is None:
+        return Forgery(kept_bytes=most_bytes, end=b"")
+    kept_bytes, copying = last_boundary(chunks, Dialect(dump.engine), most_bytes=most_bytes)
+    return Forgery(kept_bytes=kept_bytes, end=(b"\\.\n" if copying else b"") + end)
+
+
+def forged(chunks: Iterable[bytes], forgery: Forgery) -> Iterator[bytes]:
+    """Yield what is kept of a dump, and its forged end."""
+    left = forgery.kept_bytes
     for chunk in chunks:
+        if left <= 0:
+            break
         yield chunk[:left]
         left -= len(chunk)
-        if left <= 0:
-            return
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give whole lines; of one that spans chunks, its parts as they come."""
-    for chunk in chunks:
-        yield from chunk.splitlines(keepends=True)
+    if forgery.end:
+        yield forgery.end

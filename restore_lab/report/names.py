@@ -214,8 +214,16 @@ STAGES: Final[Mapping[str, str]] = {
 }
 #: Negative controls, by the loss made on purpose.
 CONTROLS: Final[Mapping[str, str]] = {
-    "cut": msgid("backup cut in half, its end forged, restored on a second machine"),
-    "spoilt": msgid("largest table emptied, an index and a routine dropped"),
+    "cut": msgid("first part of the backup restored on a second machine"),
+    "spoilt": msgid("a table emptied, an index and a routine dropped"),
+}
+#: Why nothing can be said of one.
+NOT_JUDGED: Final[Mapping[str, str]] = {
+    "copy_held": msgid("control not carried out: copy kept"),
+    "failed_already": msgid("not judged: the backup itself failed the test"),
+    "nothing_to_lose": msgid("control not carried out: nothing there to be lost"),
+    "nothing_lost": msgid("not judged: what was kept held all that is counted"),
+    "cut_refused": msgid("not judged: the copy broke in another way"),
 }
 SOURCES: Final[Mapping[str, str]] = {"directory": msgid("folder"), "folder": msgid("mirrored folder")}
 #: Which backup was asked for, when it was not named.

@@ -20,6 +20,7 @@ import pytest
 from needs import absent, third_party
 
 from restore_lab import drill
+from restore_lab.controls import CUT
 from restore_lab.engines import ENGINES as DRIVERS
 from restore_lab.engines.base import HEAD_BYTES
 from restore_lab.evidence import Evidence, Verdict
@@ -553,6 +554,11 @@ def test_a_real_database_comes_back_as_its_row_says(data: Path, tmp_path: Path, 
     assert (len(rows), sum(rows.values())) == (one.tables, one.rows)
     assert {table: rows.get(table, 0) for table in one.counts} == one.counts
     assert {kind.kind: kind.count for kind in restore.objects}.items() >= dict(one.objects).items()
+    (cut,) = [control for control in restore.controls if control.name == CUT]
+    assert (cut.silent, cut.not_judged) == (False, "")
+    # a dump in text is cut between two statements: nothing is refused, and what tells of a cut is found
+    assert set(cut.raised) & set(cut.expected)
+    assert not cut.end_forged or not {Code.LOAD_ERRORS, Code.LOAD_STOPPED} & set(cut.raised)
     if one.truth:
         truth = json.loads((data / f"groundtruth/{one.truth}.json").read_text("utf-8"))
         counted = truth.get("rows") or truth["rows_only"]

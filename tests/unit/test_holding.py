@@ -39,7 +39,10 @@ def test_the_drill_is_closed_while_the_copy_stays(stand: Stand) -> None:
     assert restore.held_until is not None
     assert timedelta(minutes=59) < restore.held_until - datetime.now(UTC) <= HOUR
     assert [live.destroyed for live in stand.sandbox.lent] == [False, True]  # the second was that of a control
-    assert [one.name for one in restore.controls] == ["cut"]
+    assert [(one.name, one.not_judged, one.silent) for one in restore.controls] == [
+        ("spoilt", "copy_held", False),
+        ("cut", "", False),
+    ]
     assert {one.gone for one in restore.removals} == {True, False}
     assert Code.COPY_HELD in {one.finding.code for one in outcome.evidence.findings}
     assert restore.held_until - HOUR >= restore.timeline[-1].at  # that control took none of the time

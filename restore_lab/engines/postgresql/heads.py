@@ -7,7 +7,7 @@ pg_dump.c and pg_dumpall.c (the comments they write).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from restore_lab.engines.base import Dump
@@ -22,6 +22,8 @@ _FORMATS: Final = {1: "custom", 3: "tar"}
 #: From archive 1.15 on (PostgreSQL 16) the compression is one byte, an algorithm; before, an integer.
 _COMPRESSION_IS_A_BYTE: Final = (1, 15)
 _VERSIONS_ARE_SAID: Final = (1, 10)
+#: pg_backup.h, `pg_compress_algorithm`; before it, an integer was the level of gzip, 0 for none.
+_COMPRESSIONS: Final = ("none", "gzip", "lz4", "zstd")
 #: Second, minute, hour, day, month, year, summer time.
 _DATE_INTEGERS: Final = 7
 
@@ -73,7 +75,10 @@ def _archive(data: bytes) -> Dump | None:
         said = ("", "")
     layout = _FORMATS.get(reading.format, "custom")
     server, tool = (_first_version(text) for text in said)
-    return _dump(layout, server, f"pg_dump {tool}".rstrip()) if data.startswith(_MAGIC) else None
+    if not data.startswith(_MAGIC):
+        return None
+    made = _dump(layout, server, f"pg_dump {tool}".rstrip())
+    return replace(made, compression=reading.compression) if layout == "custom" else made
 
 
 class _HeaderBroken(Exception):
@@ -88,6 +93,7 @@ class _Header:
     at: int
     integer_bytes: int = 4
     format: int = 0
+    compression: str = ""
 
     def byte(self) -> int:
         if self.at >= len(self.data):
@@ -119,10 +125,8 @@ def _versions(reading: _Header) -> tuple[str, str]:
     reading.format = reading.byte()
     if layout < _VERSIONS_ARE_SAID or not 0 < reading.integer_bytes <= _LARGEST_INTEGER:
         raise _HeaderBroken
-    if layout >= _COMPRESSION_IS_A_BYTE:
-        reading.byte()
-    else:
-        reading.integer()
+    algorithm = reading.byte() if layout >= _COMPRESSION_IS_A_BYTE else int(reading.integer() != 0)
+    reading.compression = _COMPRESSIONS[algorithm] if algorithm < len(_COMPRESSIONS) else ""
     for _ in range(_DATE_INTEGERS):
         reading.integer()
     reading.text()
