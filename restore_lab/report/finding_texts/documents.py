@@ -20,8 +20,8 @@ DOCUMENTS_TEXTS: Final = {
         action=msgid("have the folder of documents backed up together with the database"),
     ),
     Code.DOCUMENTS_BELOW_PREVIOUS: FindingText(
-        plain=msgid("There are fewer documents than at the last test: {count} for {previous}."),
-        exact=msgid("Documents of class {kind}: {count}, previous drill {previous}"),
+        plain=msgid("There are fewer documents than at an earlier test: {count} for {previous}."),
+        exact=msgid("Documents of class {kind}: {count}, earlier drill {previous}"),
         action=msgid("find out whether these documents were removed on purpose"),
     ),
     Code.RANSOMWARE_SIGNS: FindingText(
