@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from restore_lab.findings import Code
-from restore_lab.report.finding_texts.form import FindingText
+from restore_lab.report.finding_texts.form import Actor, FindingText
 from restore_lab.report.wording import msgid
 
 DOCUMENTS_TEXTS: Final = {
@@ -27,6 +27,7 @@ DOCUMENTS_TEXTS: Final = {
     Code.RANSOMWARE_SIGNS: FindingText(
         plain=msgid("Documents in the backup bear the marks of malicious encryption."),
         exact=msgid("Signs of ransomware: {sign}; files: {count} of {total}"),
-        action=msgid("unplug the backup disks, touch nothing, and call the contractor today"),
+        action=msgid("unplug the backup disks and touch nothing else"),
+        by=Actor.DOCTOR,
     ),
 }
