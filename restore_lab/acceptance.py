@@ -51,12 +51,28 @@ ACCEPTABLE: Final = frozenset(
         Code.DOCUMENTS_BELOW_PREVIOUS,
     }
 )
+#: What can be settled: a figure that fell below that of an earlier drill.
+_LOSSES: Final = frozenset(
+    {
+        Code.ROWS_BELOW_PREVIOUS,
+        Code.OBJECTS_BELOW_PREVIOUS,
+        Code.ORPHAN_ROWS_GROWN,
+        Code.MONTH_SHRUNK,
+        Code.MONTH_EMPTY,
+        Code.SQL_EXPECTATION_UNMET,
+        Code.DOCUMENTS_BELOW_PREVIOUS,
+    }
+)
 _ONE_STEP_DOWN: Final = {Severity.FAILED: Severity.RESERVATION, Severity.RESERVATION: Severity.NOTE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accept:
-    """One finding accepted: `about` is the table, key or question it names, where it is not to hold for all of them."""
+    """One finding accepted: `about` is the table, key or question it names, where it is not to hold for all of them.
+
+    `settled` says that a loss is none (a table purged, a view dropped by an update): once a drill passed with it, the
+    lower figure is what the next ones are held to.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -65,6 +81,7 @@ class Accept:
     person: str
     until: date
     about: str = ""
+    settled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be accepted, and an acceptance without a reason or a person."""
@@ -72,6 +89,8 @@ class Accept:
             raise ValueError(f"{self.code} cannot be accepted")
         if not self.reason.strip() or not self.person.strip():
             raise ValueError("an acceptance needs a reason and a person")
+        if self.settled and self.code not in _LOSSES:
+            raise ValueError(f"{self.code} compares with no earlier drill: it cannot be settled")
 
     def covers(self, one: Finding) -> bool:
         """Tell whether this is the finding meant."""
@@ -94,6 +113,6 @@ def weighed(
 def _lowered(graded: GradedFinding, accepts: Sequence[Accept], today: date) -> GradedFinding:
     for accept in accepts:
         if today <= accept.until and accept.covers(graded.finding) and graded.severity in _ONE_STEP_DOWN:
-            record = Acceptance(reason=accept.reason, person=accept.person, until=accept.until)
+            record = Acceptance(reason=accept.reason, person=accept.person, until=accept.until, settled=accept.settled)
             return replace(graded, severity=_ONE_STEP_DOWN[graded.severity], accepted=record)
     return graded

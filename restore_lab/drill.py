@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from restore_lab import __version__
@@ -26,24 +26,31 @@ from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode, SourceUnreachable
 from restore_lab.events import Entered, Event, Listener, Stage
 from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, Removal, RestoreRecord, Verdict
 from restore_lab.findings import Code, Finding, finding
-from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts
+from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts, untold
 from restore_lab.holding import Holding
 from restore_lab.journal import NAME as LOG_NAME
 from restore_lab.journal import Journal
 from restore_lab.lab import Lab
 from restore_lab.notebook import Notebook
 from restore_lab.recording import Recorded, seal_and_close
-from restore_lab.register import Checked, EntryType, Register
+from restore_lab.register import Checked, Entry, EntryType, Register
 from restore_lab.rehearsal import Rehearsal
 from restore_lab.scenario import Restore, Scenario
 from restore_lab.signature.keys import SECRET_NAME, SigningKey, load_key, load_secret
 from restore_lab.sources.base import ANY_POINT, choose
+from restore_lab.sweeping import after_death, removed, said_of
 from restore_lab.verdict import conclude, grade
+
+#: What says that restored data were, or may be, still there at the drill's end.
+_NOT_GONE = frozenset({Code.COPY_NOT_SHOWN_GONE, Code.COPY_HELD, Code.EARLIER_COPY_NOT_SHOWN_GONE})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drill:
-    """One execution of a scenario; `asked_for` is `latest`, `oldest`, `random` or a recovery point's id."""
+    """One execution of a scenario; `asked_for` is `latest`, `oldest`, `random` or a recovery point's id.
+
+    `earlier` is what there is to say of drills that died before this one.
+    """
 
     drill_id: str
     lab: Lab
@@ -52,6 +59,7 @@ class Drill:
     started_at: datetime
     secret: bytes = field(default=b"", repr=False)
     clock: Clock = field(default_factory=Clock)
+    earlier: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +110,10 @@ def run(
         secret=secret,
         clock=clock,
     )
-    checked = _open(drill, register, key)
+    checked, dead = _open(drill, register, key)
+    if dead:
+        left = after_death(lab, scenario, dead, register, key)
+        drill = replace(drill, earlier=tuple(said_of(dead, left, lab.settings.practice.zone)))
     with ExitStack() as on_failure:
         holding = Holding(length=hold_for) if hold_for else None
         if holding:
@@ -124,15 +135,10 @@ def let_go(lab: Lab, outcome: Outcome) -> tuple[Removal, ...]:
     if removals:
         key = open_key(lab)
         register = Register(folder=lab.reports, certificate=key.certificate)
-        fields = {"drill": outcome.evidence.drill_id, **swept(removals)}
+        fields = {"drill": outcome.evidence.drill_id, **removed(removals)}
         with undisturbed(), register.locked():
             register.append(EntryType.SWEPT, fields, key=key, at=datetime.now(UTC))
     return removals
-
-
-def swept(removals: Iterable[Removal]) -> dict[str, list[dict[str, str | bool]]]:
-    """Give what a `swept` entry says of things that were removed after their drill."""
-    return {"removed": [{"kind": one.kind, "name": one.name, "gone": one.gone} for one in removals]}
 
 
 def _find(lab: Lab, scenario: Scenario, asked_for: str) -> None:
@@ -168,11 +174,11 @@ def open_secret(lab: Lab) -> bytes:
     return load_secret(settings.secret or settings.key.with_name(SECRET_NAME))
 
 
-def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
-    """Append `opened`, after closing what earlier drills left open; give the register as it was found."""
+def _open(drill: Drill, register: Register, key: SigningKey) -> tuple[Checked, tuple[Entry, ...]]:
+    """Append `opened`, after closing what earlier drills left open; give the register as found, and who died."""
     with register.locked(), undisturbed():
         checked = register.verify()
-        close_abandoned(register, checked, key)
+        dead = (*untold(checked), *close_abandoned(register, checked, key))
         opened = {
             "drill": drill.drill_id,
             "scenario": drill.scenario.name,
@@ -182,7 +188,7 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> Checked:
         register.append(EntryType.OPENED, opened, key=key, at=drill.started_at)
         # after the entry: a folder without one looks like a cut register
         drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
-    return checked
+    return checked, dead
 
 
 def rehearse(
@@ -199,7 +205,8 @@ def rehearse(
     restores: list[RestoreRecord] = []
     findings: list[GradedFinding] = []
     crossing = Crossing() if drill.scenario.settings.crosses else None
-    for number, restore in enumerate(drill.scenario.settings.restore, start=1):
+    is_ended = any(one.code is Code.INTERRUPTED for one in drill.earlier)
+    for number, restore in enumerate(() if is_ended else drill.scenario.settings.restore, start=1):
         restore_id = f"{number}-{restore.place}"
         place = drill.lab.place(restore.place)
         record = RestoreRecord(
@@ -267,6 +274,7 @@ def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head
 
 
 def _of_the_whole(drill: Drill, tested: set[str], checked: Checked) -> Iterator[Finding]:
+    yield from drill.earlier
     if any(restore.identity is None for restore in drill.scenario.settings.restore):
         yield finding(Code.IDENTITY_NOT_VERIFIED)
     for place in drill.lab.settings.place:
@@ -283,7 +291,7 @@ def exit_code(evidence: Evidence, recorded: Recorded, *, mail_fault: str = "") -
     codes = {one.finding.code for one in evidence.findings}
     applying = {
         ExitCode.SEAL_BROKEN: Code.REGISTER_BROKEN in codes,
-        ExitCode.NOT_GONE: bool(codes & {Code.COPY_NOT_SHOWN_GONE, Code.COPY_HELD}),
+        ExitCode.NOT_GONE: bool(codes & _NOT_GONE),
         ExitCode.BUG: Code.TOOL_BROKEN in codes or bool(recorded.report_fault),
         ExitCode.INTERRUPTED: Code.INTERRUPTED in codes,
         ExitCode.FAILED: evidence.verdict is Verdict.FAILED,

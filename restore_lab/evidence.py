@@ -43,11 +43,15 @@ class Isolation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acceptance:
-    """Why, by whom and until when a finding was accepted; its weight is then one step lower."""
+    """Why, by whom and until when a finding was accepted; its weight is then one step lower.
+
+    A loss that is `settled` is none: the next drills are held to what this one counted.
+    """
 
     reason: str
     person: str
     until: date
+    settled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

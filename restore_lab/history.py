@@ -1,4 +1,4 @@
-"""What the register tells of earlier drills: what the last passed one counted, and which ones were never closed."""
+"""What the register tells of earlier drills: what those that passed counted, and which ones were never closed."""
 
 from __future__ import annotations
 
@@ -10,40 +10,21 @@ from pathlib import Path
 
 from restore_lab import process
 from restore_lab.checks.base import Previous
-from restore_lab.counted import MonthCount
 from restore_lab.errors import SealBroken
 from restore_lab.evidence import Evidence, Verdict, from_json
 from restore_lab.findings import Code
+from restore_lab.marks import marks
 from restore_lab.register import Checked, Entry, EntryType, Register
 from restore_lab.signature import dsse
 from restore_lab.signature.keys import SigningKey
 
 ENVELOPE_NAME = "evidence.dsse.json"
 PASSED = frozenset({Verdict.PASSED.value, Verdict.PASSED_WITH_RESERVATIONS.value})
-_MONTH_LOST = frozenset({Code.MONTH_EMPTY, Code.MONTH_SHRUNK})
 
 
 def previous_counts(register: Register, checked: Checked, scenario: str) -> dict[str, Previous]:
-    """Give what the last passed drill of a scenario counted, by restore, from evidence that verifies."""
-    passed = _passed(register, checked, scenario)
-    last = next(passed, None)
-    if last is None:
-        return {}
-    months = _marks(last, passed)
-    return {
-        one.restore_id: Previous(
-            drill_id=last.drill_id,
-            tables=one.tables,
-            objects=one.objects,
-            keys=one.keys,
-            months=months[one.restore_id],
-            numbers=one.numbers,
-            documents=one.documents,
-            identity_hmac=one.identity_hmac,
-            taken_at=one.recovery_point.taken_at if one.recovery_point else None,
-        )
-        for one in last.restores
-    }
+    """Give what the next drill of a scenario is held to, by restore, from evidence that verifies."""
+    return marks(_passed(register, checked, scenario))
 
 
 def _passed(register: Register, checked: Checked, scenario: str) -> Iterator[Evidence]:
@@ -55,27 +36,6 @@ def _passed(register: Register, checked: Checked, scenario: str) -> Iterator[Evi
             points = [one.recovery_point for one in evidence.restores]
             if all(point is None or point.asked_for == "latest" for point in points):
                 yield evidence
-
-
-def _marks(last: Evidence, earlier: Iterator[Evidence]) -> dict[str, tuple[MonthCount, ...]]:
-    """Give the rows by month that the next drill is held to, by restore.
-
-    A loss that passed because it was accepted does not become the mark: the higher figures of the drill before it stay,
-    so that it is said again, and weighs again when the acceptance ends.
-    """
-    marks = {one.restore_id: {_dated(month): month for month in one.months} for one in last.restores}
-    evidence: Evidence | None = last
-    while evidence is not None and any(one.accepted and one.finding.code in _MONTH_LOST for one in evidence.findings):
-        evidence = next(earlier, None)
-        for one in evidence.restores if evidence is not None else ():
-            mark = marks.get(one.restore_id, {})
-            for month in one.months:
-                mark[_dated(month)] = max(month, mark.get(_dated(month), month), key=lambda seen: seen.rows)
-    return {restore_id: tuple(mark.values()) for restore_id, mark in marks.items()}
-
-
-def _dated(month: MonthCount) -> tuple[str, str, str]:
-    return month.table, month.column, month.month
 
 
 def registered_evidence(register: Register, closed: Entry) -> Evidence | None:
@@ -102,8 +62,8 @@ def identity() -> dict[str, str | int]:
     return {"host": platform.node(), "pid": pid, "pid_started": process.started(pid)}
 
 
-def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tuple[str, ...]:
-    """Close as INCONCLUSIVE every drill that was opened and whose process is gone; give their ids.
+def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tuple[Entry, ...]:
+    """Close as INCONCLUSIVE every drill that was opened and whose process is gone; give what opened them.
 
     The caller holds the register's lock.
     """
@@ -117,7 +77,31 @@ def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tu
             "reasons": [Code.ABANDONED.value],
         }
         register.append(EntryType.CLOSED, fields, key=key, at=datetime.now(UTC))
-    return tuple(str(entry.fields.get("drill")) for entry in dead)
+    return tuple(dead)
+
+
+def untold(checked: Checked) -> tuple[Entry, ...]:
+    """Give what opened the drills closed as abandoned of which no later drill told, or whose copy may still be there.
+
+    That of another host cannot be looked for here: it is told once.
+    """
+    opened = {one.fields.get("drill"): one for one in checked.entries if one.kind is EntryType.OPENED}
+    dead: dict[object, Entry] = {}
+    gone: set[object] = set()
+    for entry in checked.entries:
+        if entry.kind is EntryType.SWEPT and entry.fields.get("all_gone"):
+            gone.update(entry.fields.get("after", ()))
+        elif entry.kind is EntryType.CLOSED and entry.fields.get("reasons") == [Code.ABANDONED.value]:
+            drill = entry.fields.get("drill")
+            dead |= {drill: opened[drill]} if drill in opened else {}
+        elif entry.kind is EntryType.CLOSED:
+            dead = {drill: one for drill, one in dead.items() if drill not in gone and is_of_this_host(one)}
+    return tuple(dead.values())
+
+
+def is_of_this_host(opened: Entry) -> bool:
+    """Tell whether a drill was opened here."""
+    return bool(opened.fields.get("host") == platform.node())
 
 
 def alive(opened: Entry) -> bool:
@@ -125,6 +109,6 @@ def alive(opened: Entry) -> bool:
 
     One on another host is taken for dead: its machines are not ours to see, and a lab has one host at a time.
     """
-    if opened.fields.get("host") != platform.node():
+    if not is_of_this_host(opened):
         return False
     return process.started(int(opened.fields.get("pid", 0))) == opened.fields.get("pid_started") != ""

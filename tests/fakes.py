@@ -166,7 +166,7 @@ class FakeMachine:
 
 @dataclass(kw_only=True, slots=True)
 class FakeSandbox:
-    """Lends fake machines; faults at `create`, `look` and `destroy`; one that `stays` cannot be removed.
+    """Lends fake machines; faults at `create`, `look`, `destroy` and `sweep`; one that `stays` cannot be removed.
 
     Every command in them `says` the same.
     """
@@ -204,6 +204,7 @@ class FakeSandbox:
         raise MachineFailed("the fake machine is gone")
 
     def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
+        _raise(self.faults, "sweep")
         swept: list[Removal] = []
         for live, need in zip(self.lent, self.needs, strict=True):
             if need.lab_id == lab_id and need.expires_at < now and not live.destroyed:

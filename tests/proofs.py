@@ -29,6 +29,7 @@ _APPLICATION: Final = "integration/test_application.py"
 _FAKES: Final = "unit/test_drill_on_fakes.py"
 _ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
 _POSTGRESQL: Final = "integration/test_postgresql_restore.py"
+_DEATH: Final = "integration/test_death_and_repair.py"
 _DOCUMENTS: Final = "hostile/test_document_leaks.py"
 _WRONG_DOCUMENTS: Final = Proof(
     raises=f"{_DOCUMENTS}::test_what_is_wrong_with_the_documents_fails_the_drill_and_names_nothing",
@@ -172,6 +173,14 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.ABANDONED: Proof(
             raises="e2e/test_cli.py::test_a_sweep_after_a_killed_drill_removes_what_it_left_and_closes_its_entry",
             spares="e2e/test_cli.py::test_an_interrupt_exits_130_and_is_on_record",
+        ),
+        Code.EARLIER_DRILL_DIED: Proof(
+            raises=f"{_DEATH}::test_a_drill_killed_anywhere_is_closed_as_abandoned_by_the_next_and_swept",
+            spares=f"{_DEATH}::test_a_drill_killed_after_its_last_entry_is_closed_and_not_abandoned",
+        ),
+        Code.EARLIER_COPY_NOT_SHOWN_GONE: Proof(
+            raises=f"{_DEATH}::test_what_a_dead_drill_left_and_cannot_be_removed_is_said_until_it_is_gone",
+            spares=f"{_DEATH}::test_a_drill_killed_anywhere_is_closed_as_abandoned_by_the_next_and_swept",
         ),
         Code.TOOL_BROKEN: Proof(
             raises=f"{_FAKES}::test_an_engine_that_breaks_is_never_a_failed_backup", spares="sqlite-whole"

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from restore_lab.drill import Outcome
 from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
-from restore_lab.evidence import RestoreRecord, Verdict
-from restore_lab.findings import Severity
+from restore_lab.evidence import Evidence, RestoreRecord, Verdict
+from restore_lab.findings import Code, Severity
 
 _SAID = {
     Stage.FIND: "Looking for the latest backup",
@@ -102,7 +102,21 @@ def summarise(outcome: Outcome) -> None:
         console.print(f"  {_MARK[one.severity]} {one.finding.code}  {params}".rstrip(), markup=False)
     if len(shown) > 12:
         console.print(f"  and {len(shown) - 12} more, in the report")
+    for line in _earlier(evidence):
+        console.print(line, markup=False)
     _say_where(outcome)
+
+
+def _earlier(evidence: Evidence) -> Iterator[str]:
+    """Name the drills that died before this one, and say what there is to do."""
+    codes = {one.finding.code for one in evidence.findings}
+    for found in (one.finding for one in evidence.findings if one.finding.code is Code.EARLIER_DRILL_DIED):
+        params = dict(found.params)
+        yield f"{'earlier':<13} {params['drill']}, begun on {params['began']}, died before its end"
+    if Code.EARLIER_COPY_NOT_SHOWN_GONE in codes:
+        yield f"{'':<13} its copy may still be there: `restore-lab sweep` looks for it"
+    elif Code.EARLIER_DRILL_DIED in codes:
+        yield f"{'':<13} what it may have left was looked for, and is gone"
 
 
 def _facts(restore: RestoreRecord, zone: ZoneInfo) -> Iterator[tuple[str, str]]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from restore_lab.cli.held import Duration, hold
-from restore_lab.errors import ExitCode, MachineFailed
-from restore_lab.evidence import Removal, Verdict, to_json
+from restore_lab.errors import ExitCode
+from restore_lab.evidence import Verdict, to_json
 from restore_lab.holding import LONGEST
 from restore_lab.lab import load_lab
-from restore_lab.scenario import Auto, load_scenario
+from restore_lab.scenario import load_scenario
 from restore_lab.sources.base import Choice, choose
 
 
@@ -100,38 +100,38 @@ def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
 @click.pass_obj
 def sweep(folder: str) -> int:
     """Remove what dead drills of this lab left behind, close their entries, and delete logs older than 400 days."""
-    from restore_lab.drill import open_key, swept  # noqa: PLC0415
+    from restore_lab.drill import open_key  # noqa: PLC0415
     from restore_lab.durable import undisturbed  # noqa: PLC0415
-    from restore_lab.history import close_abandoned  # noqa: PLC0415
+    from restore_lab.history import close_abandoned, untold  # noqa: PLC0415
     from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
-    from restore_lab.sandboxes.raspberry_pi.driver import nodes_of  # noqa: PLC0415
+    from restore_lab.sweeping import entry_fields, everywhere  # noqa: PLC0415
+    from restore_lab.sweeping import sweep as sweep_machines  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     key = open_key(lab)
     now = datetime.now(UTC)
-    removals, unseen = list[Removal](), list[str]()
-    for sandbox in (*Auto().sandboxes(), *nodes_of(lab.root)):
-        try:
-            removals += sandbox.sweep(now=now, lab_id=lab.lab_id)
-        except MachineFailed as error:
-            unseen.append(error.message)
+    swept = sweep_machines(lab, everywhere(lab))
     register = Register(folder=lab.reports, certificate=key.certificate)
     with register.locked(), undisturbed():
-        closed = close_abandoned(register, register.verify(), key)
-        if removals:
-            register.append(EntryType.SWEPT, swept(removals), key=key, at=now)
+        checked = register.verify()
+        closed = close_abandoned(register, checked, key)
+        dead = (*untold(checked), *closed)
+        if swept.removals or dead:
+            register.append(EntryType.SWEPT, entry_fields(swept, dead), key=key, at=now)
     if pruned := prune(lab.reports, now=now):
         click.echo(f"{pruned} logs older than {KEPT_FOR.days} days deleted")
-    for one in removals:
+    for one in swept.removals:
         click.echo(f"{one.kind} {one.name}: {'gone' if one.gone else 'STILL THERE'}")
-    for drill_id in closed:
-        click.echo(f"{drill_id}: closed as INCONCLUSIVE, ABANDONED")
-    for reason in unseen:
+    for entry in closed:
+        click.echo(f"{entry.fields.get('drill')}: closed as INCONCLUSIVE, ABANDONED")
+    for reason in swept.unseen:
         click.echo(f"not everything could be looked at: {reason}")
-    if not removals and not closed and not unseen:
+    if not swept.removals and not closed and not swept.unseen:
         click.echo("nothing was left behind that can be seen from here")
-    return ExitCode.PASSED if not unseen and all(one.gone for one in removals) else ExitCode.NOT_GONE
+    if swept.is_interrupted:
+        return ExitCode.INTERRUPTED
+    return ExitCode.PASSED if swept.all_gone else ExitCode.NOT_GONE
 
 
 def _as_plain(place: str, choice: Choice) -> dict[str, object]:

@@ -87,6 +87,7 @@ def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
     is_ruined = any(item.finding.code in _CAUSES and item.severity is not Severity.RESERVATION for item in graded)
     graded.sort(
         key=lambda item: (
+            item.finding.code is not Code.RANSOMWARE_SIGNS,
             is_ruined and item.finding.code not in _CAUSES,
             weights[item.severity],
             item.finding.code in _LAST,
@@ -113,6 +114,9 @@ def _one_for_all(graded: list[GradedFinding], wording: Wording) -> Iterator[Grad
 
 def _point(graded: GradedFinding, evidence: Evidence, wording: Wording) -> Point:
     said = say(graded.finding, wording)
+    if _is_attacked(evidence) and graded.finding.code is not Code.RANSOMWARE_SIGNS:
+        waits = wording.text("nothing before the marks of malicious encryption are explained.")
+        return Point(seen=said.plain, action=Line(label=wording.text("To do:"), text=waits))
     who = wording.text("you") if said.by is Actor.DOCTOR else printable(evidence.people.contractor, NAME_LENGTH)
     if graded.severity is Severity.FAILED:
         action = wording.text("{action}, by {who}, today.", action=said.action, who=who)
@@ -133,6 +137,13 @@ def _due(delay: timedelta, evidence: Evidence) -> datetime:
 def steps(evidence: Evidence, wording: Wording) -> tuple[str, tuple[str, ...]]:
     """Give what to do at once, with its title; nothing after a test that passed."""
     call = wording.text("Call {who}.", who=caller(evidence.people, wording))
+    if _is_attacked(evidence):
+        return wording.text("To do today"), (
+            call,
+            wording.text("Do not overwrite or delete any older backup."),
+            wording.text("Keep the backup disks, unplugged, in a safe place."),
+            wording.text("Make no new backup, and plug no disk in, before the cause is known."),
+        )
     if evidence.verdict is Verdict.FAILED:
         return wording.text("To do today"), (
             call,
@@ -146,6 +157,11 @@ def steps(evidence: Evidence, wording: Wording) -> tuple[str, tuple[str, ...]]:
             wording.text("Call {who} to fix the date of a new test.", who=caller(evidence.people, wording)),
         )
     return "", ()
+
+
+def _is_attacked(evidence: Evidence) -> bool:
+    """Whether a new backup would copy what is encrypted, onto a disk that is then within reach."""
+    return any(one.finding.code is Code.RANSOMWARE_SIGNS for one in evidence.findings)
 
 
 def more(left: int, wording: Wording) -> str:

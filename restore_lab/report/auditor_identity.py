@@ -73,9 +73,14 @@ def _row(graded: GradedFinding, evidence: Evidence, wording: Wording) -> tuple[s
 
 
 def acceptance(accepted: Acceptance, wording: Wording) -> str:
-    """Say who accepted a finding, until when and why."""
+    """Say who accepted a finding, until when and why; or who settled it."""
+    message = (
+        msgid("Settled by {person}: {reason}; from now on this figure is the mark.")
+        if accepted.settled
+        else msgid("Accepted by {person} until {day}: {reason}.")
+    )
     return wording.text(
-        "Accepted by {person} until {day}: {reason}.",
+        message,
         person=printable(accepted.person, 70),
         day=wording.day(accepted.until),
         reason=printable(accepted.reason.rstrip("."), 200),

@@ -211,6 +211,7 @@ STAGES: Final[Mapping[str, str]] = {
     "control": msgid("negative controls"),
     "destroy": msgid("destruction of the copy"),
     "seal": msgid("sealing of the report"),
+    "sweep": msgid("removal of what an earlier test left"),
 }
 #: Negative controls, by the loss made on purpose.
 CONTROLS: Final[Mapping[str, str]] = {

@@ -6,9 +6,11 @@ Never here: RPO, RTO, hashes, isolation, "valid signature", a score (DESIGN, sec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from restore_lab.evidence import Verdict
+from restore_lab.findings import Code
 from restore_lab.report.advice import NAME_LENGTH, SHOWN, Line, Point, more, next_test, points, steps
 from restore_lab.report.glyphs import printable
 from restore_lab.report.outcome import Outcome, outcome_of
@@ -153,6 +155,7 @@ def _facts(evidence: Evidence, wording: Wording) -> tuple[Line, ...]:
     facts += [_documents(documents, wording)] if documents else []
     facts += [_seconds(loaded, wording)] if loaded else []
     facts.append(_not_tested(evidence, wording))
+    facts += _stopped(evidence, wording)
     suppliers = [restore.key_supplied_by for restore in evidence.restores if restore.key_supplied_by]
     if suppliers or loaded:
         facts.append(_key(suppliers, wording))
@@ -207,6 +210,18 @@ def _not_tested(evidence: Evidence, wording: Wording) -> Line:
     shown = (f"{THIN}; " if wording.language == "fr" else "; ").join(untested[:SHOWN])
     rest = f" {more(len(untested) - SHOWN, wording)}" if len(untested) > SHOWN else "."
     return Line(label=label, text=shown + rest)
+
+
+def _stopped(evidence: Evidence, wording: Wording) -> list[Line]:
+    """Say which earlier tests died, unless a reservation says it with more reason: a copy of theirs may be left."""
+    codes = {one.finding.code for one in evidence.findings}
+    died = [one.finding for one in evidence.findings if one.finding.code is Code.EARLIER_DRILL_DIED]
+    if not died or Code.EARLIER_COPY_NOT_SHOWN_GONE in codes:
+        return []
+    began = (date.fromisoformat(str(dict(one.params)["began"])) for one in reversed(died))
+    days = ", ".join(dict.fromkeys(wording.day(day) for day in began))
+    text = wording.text("test begun on {days}. Whatever it left of the data was removed.", days=days)
+    return [Line(label=wording.text("Stopped before its end:"), text=text)]
 
 
 def _key(suppliers: list[str], wording: Wording) -> Line:

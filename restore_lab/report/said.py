@@ -166,6 +166,7 @@ _IN_WORDS: Final[Mapping[str, Callable[[str, Wording], str]]] = {
     "taken": _day,
     "month": _month,
     "until": _day,
+    "began": _day,
     "kind": partial(names.named, among={**names.OBJECT_KINDS, **names.DOCUMENT_KINDS, **names.CREATED}),
     "sign": partial(names.named, among=names.SIGNS),
     "layer": partial(names.named, among={**names.FORMATS, **names.LAYERS}),

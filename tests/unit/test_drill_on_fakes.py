@@ -675,6 +675,77 @@ def test_an_abandoned_drill_is_closed_by_the_next_and_a_living_one_is_not(stand:
     assert [one.fields["drill"] for one in checked.unanswered] == [alive["drill"]]
 
 
+def dies(stand: Stand, name: str = "dead", **fields: object) -> str:
+    """A drill of this scenario that was opened and whose process is gone."""
+    register, key = register_of(stand), drills.open_key(stand.lab)
+    scenario = {"scenario": "annual", "scenario_sha256": stand.scenario.sha256}
+    opened = {"drill": f"20200101T000000Z-annual-{name}", **scenario, **identity(), "pid": 2**22 + 5, **fields}
+    with register.locked():
+        register.append(EntryType.OPENED, opened, key=key, at=datetime(2020, 1, 1, 23, 30, tzinfo=UTC))
+    return str(opened["drill"])
+
+
+def earlier(outcome: Outcome) -> list[tuple[Code, dict[str, object]]]:
+    found = [one.finding for one in outcome.evidence.findings if one.finding.code.value.startswith("EARLIER_")]
+    return sorted(((one.code, dict(one.params)) for one in found), key=str)
+
+
+def test_the_next_drill_tells_of_one_that_died_with_its_day_in_the_practices_zone(stand: Stand) -> None:
+    dead = dies(stand)
+
+    seen = judged(stand)
+
+    assert earlier(seen) == [(Code.EARLIER_DRILL_DIED, {"drill": dead, "began": "2020-01-02", "count": 1})]
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.PASSED, ExitCode.PASSED)
+    swept = [one.fields for one in register_of(stand).verify().entries if one.kind is EntryType.SWEPT]
+    assert swept == [{"after": [dead], "all_gone": True, "removed": []}]
+    assert earlier(judged(stand)) == []
+
+
+def test_a_place_that_cannot_be_looked_at_after_a_death_is_a_reservation_and_exit_code_6(stand: Stand) -> None:
+    dead = dies(stand)
+    stand.sandbox.faults["sweep"] = MachineFailed("the node does not answer")
+
+    for _ in range(2):
+        seen = judged(stand)
+        assert (seen.evidence.verdict, seen.exit_code) == (Verdict.PASSED_WITH_RESERVATIONS, ExitCode.NOT_GONE)
+        assert seen.evidence.reasons == ("EARLIER_COPY_NOT_SHOWN_GONE",)
+        assert {code for code, _ in earlier(seen)} == {Code.EARLIER_DRILL_DIED, Code.EARLIER_COPY_NOT_SHOWN_GONE}
+        assert {params["drill"] for _, params in earlier(seen)} == {dead}
+
+
+def test_a_death_on_another_host_is_told_once_and_its_copy_is_not_called_gone(stand: Stand) -> None:
+    dies(stand, host="another")
+
+    seen = judged(stand)
+
+    assert {code for code, _ in earlier(seen)} == {Code.EARLIER_DRILL_DIED, Code.EARLIER_COPY_NOT_SHOWN_GONE}
+    assert seen.exit_code is ExitCode.NOT_GONE
+    assert earlier(judged(stand)) == []
+
+
+def test_many_deaths_are_counted_and_three_of_them_named(stand: Stand) -> None:
+    names = [dies(stand, f"dea{number}") for number in range(5)]
+
+    seen = earlier(judged(stand))
+
+    assert [params["drill"] for _, params in seen] == names[2:]
+    assert {params["count"] for _, params in seen} == {5}
+
+
+def test_an_interrupt_while_the_dead_are_swept_ends_the_drill_with_its_record(stand: Stand) -> None:
+    dies(stand)
+    stand.sandbox.faults["sweep"] = interrupt()
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.restores) == (Verdict.INCONCLUSIVE, ())
+    assert Code.INTERRUPTED in codes(seen)
+    assert seen.exit_code is ExitCode.NOT_GONE
+    assert stand.sandbox.lent == []
+    assert seen.recorded.report is not None
+
+
 def test_what_the_last_passed_drill_counted_is_known_to_the_next(stand: Stand) -> None:
     run(stand)
     register = register_of(stand)

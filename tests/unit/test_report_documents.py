@@ -11,8 +11,16 @@ import pytest
 from restore_lab.counted import DocumentCount, ObjectCount
 from restore_lab.engines.documents import NO_DOCUMENTS
 from restore_lab.engines.files.inside import naming, sniffing
-from restore_lab.evidence import CheckRecord, DumpRecord, Evidence, RestoreRecord, ServerRecord
-from restore_lab.findings import Code, finding
+from restore_lab.evidence import (
+    CheckRecord,
+    DumpRecord,
+    Evidence,
+    GradedFinding,
+    RestoreRecord,
+    ServerRecord,
+    Verdict,
+)
+from restore_lab.findings import Code, Severity, finding
 from restore_lab.report import names
 from restore_lab.report.auditor_answers import answer_sections, unknown_section
 from restore_lab.report.auditor_restore import restore_sections
@@ -111,3 +119,30 @@ def test_a_sign_is_said_in_words(sign: str, fr: Wording) -> None:
 
 def test_a_class_is_said_in_words(fr: Wording) -> None:
     assert "documents PDF" in say(finding(Code.DOCUMENTS_UNREADABLE, kind="pdf", count=1, total=9), fr).exact
+
+
+def test_marks_of_ransomware_ask_the_doctor_to_touch_nothing_and_nobody_to_make_a_backup(
+    passed: Evidence, fr: Wording
+) -> None:
+    """Page 1 as a whole: steps and points may not contradict each other."""
+    evidence = replace(
+        passed,
+        verdict=Verdict.FAILED,
+        findings=(
+            GradedFinding(finding=finding(Code.DOCUMENTS_UNREADABLE, kind="pdf", count=9), severity=Severity.FAILED),
+            GradedFinding(
+                finding=finding(Code.RANSOMWARE_SIGNS, sign="renamed", count=12, total=40), severity=Severity.FAILED
+            ),
+        ),
+    )
+
+    page = page_one(evidence, fr)
+
+    assert page.steps[0].startswith("Appelez Atelier")
+    assert [plain(page.points[0].action.text)] == [
+        "débrancher les disques de sauvegarde et ne toucher à rien d’autre, par vous, dès aujourd’hui."
+    ]
+    said = plain(" ".join((*page.steps, *(one.action.text for one in page.points)))).lower()
+    assert "ne faites pas de nouvelle sauvegarde" in said
+    assert "faites une nouvelle" not in said
+    assert "faire une nouvelle" not in said

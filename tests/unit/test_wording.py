@@ -29,6 +29,7 @@ KEYWORDS = {"text": None, "msgid": None, "count": (1, 2)}
 PARAMS: dict[str, str | int] = {
     "age_days": 12,
     "asked": "a.gz",
+    "began": "2026-11-20",
     "code": "1064",
     "control": "cut",
     "count": 3,

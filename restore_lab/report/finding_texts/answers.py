@@ -43,9 +43,9 @@ ANSWER_TEXTS: Final = {
     ),
     Code.ROWS_BELOW_PREVIOUS: FindingText(
         plain=msgid(
-            "A part of the records ({table}) holds fewer entries than at the last test: {rows} for {previous}."
+            "A part of the records ({table}) holds fewer entries than at an earlier test: {rows} for {previous}."
         ),
-        exact=msgid("Table {table}: rows {rows}, previous drill {previous}"),
+        exact=msgid("Table {table}: rows {rows}, earlier drill {previous}"),
         action=msgid("find out whether these entries were removed on purpose"),
     ),
     Code.OBJECTS_BELOW_MINIMUM: FindingText(
@@ -54,8 +54,8 @@ ANSWER_TEXTS: Final = {
         action=msgid("have these parts added to the backup"),
     ),
     Code.OBJECTS_BELOW_PREVIOUS: FindingText(
-        plain=msgid("The software's own mechanism has fewer parts than at the last test ({kind})."),
-        exact=msgid("Objects of kind {kind}: {count}, previous drill {previous}"),
+        plain=msgid("The software's own mechanism has fewer parts than at an earlier test ({kind})."),
+        exact=msgid("Objects of kind {kind}: {count}, earlier drill {previous}"),
         action=msgid("find out whether an update of the software explains it"),
     ),
     Code.DATA_STALE: FindingText(
@@ -137,6 +137,16 @@ ANSWER_TEXTS: Final = {
         plain=msgid("An earlier test began and never ended."),
         exact=msgid("Drill {drill}: opened, never closed"),
         action=msgid("run the test again"),
+    ),
+    Code.EARLIER_DRILL_DIED: FindingText(
+        plain=msgid("An earlier test, begun on {began}, was stopped before its end."),
+        exact=msgid("Drill {drill}, begun on {began}: died before its end; such drills in all: {count}"),
+        action=msgid("find out what stopped it: a power cut, or a machine that was switched off"),
+    ),
+    Code.EARLIER_COPY_NOT_SHOWN_GONE: FindingText(
+        plain=msgid("A copy of the data may be left of an earlier test, which was stopped before its end ({began})."),
+        exact=msgid("Drill {drill}, begun on {began}: died, and what it left was not shown to be gone"),
+        action=msgid("remove this copy (restore-lab sweep), and check that it is gone"),
     ),
     Code.TOOL_BROKEN: FindingText(
         plain=msgid("The test tool itself broke down."),

@@ -23,9 +23,9 @@ COMPARING_TEXTS: Final = {
         action=msgid("no action needed"),
     ),
     Code.ORPHAN_ROWS_GROWN: FindingText(
-        plain=msgid("More records than at the last test refer to others that are not there."),
+        plain=msgid("More records than at an earlier test refer to others that are not there."),
         exact=msgid(
-            "Foreign key {key}: rows without the row they name: {rows}, last passed test {previous}; keys concerned: "
+            "Foreign key {key}: rows without the row they name: {rows}, earlier drill {previous}; keys concerned: "
             "{keys}"
         ),
         action=msgid("compare with the live software, and make a new backup"),

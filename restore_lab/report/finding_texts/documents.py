@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from restore_lab.findings import Code
-from restore_lab.report.finding_texts.form import FindingText
+from restore_lab.report.finding_texts.form import Actor, FindingText
 from restore_lab.report.wording import msgid
 
 DOCUMENTS_TEXTS: Final = {
@@ -20,13 +20,14 @@ DOCUMENTS_TEXTS: Final = {
         action=msgid("have the folder of documents backed up together with the database"),
     ),
     Code.DOCUMENTS_BELOW_PREVIOUS: FindingText(
-        plain=msgid("There are fewer documents than at the last test: {count} for {previous}."),
-        exact=msgid("Documents of class {kind}: {count}, previous drill {previous}"),
+        plain=msgid("There are fewer documents than at an earlier test: {count} for {previous}."),
+        exact=msgid("Documents of class {kind}: {count}, earlier drill {previous}"),
         action=msgid("find out whether these documents were removed on purpose"),
     ),
     Code.RANSOMWARE_SIGNS: FindingText(
         plain=msgid("Documents in the backup bear the marks of malicious encryption."),
         exact=msgid("Signs of ransomware: {sign}; files: {count} of {total}"),
-        action=msgid("unplug the backup disks, touch nothing, and call the contractor today"),
+        action=msgid("unplug the backup disks and touch nothing else"),
+        by=Actor.DOCTOR,
     ),
 }

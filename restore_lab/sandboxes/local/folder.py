@@ -20,6 +20,7 @@ from restore_lab.sandboxes.local.seal import Seal
 PREFIX = "restore-lab-"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the machine's folder in it is made 0700 with an unguessable name
 DISK_FOLDER = Path("/var/tmp")  # noqa: S108 - as above
+_LABEL = "label.json"
 #: What a machine takes beside the copy itself.
 DISK_MARGIN_BYTES = 512 * 1024 * 1024
 #: How long a folder beside a machine may be of use.
@@ -44,7 +45,7 @@ def labelled_folder(lab_id: str, *, purpose: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=parent) as name:
         expires_at = (datetime.now(UTC) + _FOLDER_LIFE).isoformat()
         label = {"lab": lab_id, "expires_at": expires_at, **_ours()}
-        (Path(name) / "label.json").write_text(json.dumps(label), "utf-8")
+        (Path(name) / _LABEL).write_text(json.dumps(label), "utf-8")
         yield Path(name)
 
 
@@ -72,7 +73,7 @@ def label_of(need: Need, seal: Seal, path: str) -> dict[str, object]:
 def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
     """Tell whether a folder is of this lab, and its drill is expired or its process gone."""
     try:
-        label = json.loads((folder / "label.json").read_text("utf-8"))
+        label = json.loads((folder / _LABEL).read_text("utf-8"))
         expired = datetime.fromisoformat(label["expires_at"]) < now
         alive = process.started(label["pid"]) == label["pid_started"] != ""
     except (OSError, ValueError, KeyError, TypeError):
@@ -81,9 +82,14 @@ def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
 
 
 def remove_folder(folder: Path, *, found_at: datetime) -> Removal:
-    """Remove a folder and look it up again; however deep a backup nested its folders, and whatever it forbade."""
+    """Remove a folder and look it up again; however deep a backup nested its folders, and whatever it forbade.
+
+    Its label goes last: what cannot be removed now is found again by the next sweep.
+    """
     _remove_flat(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {_LABEL}:
+            shutil.rmtree(folder, ignore_errors=True)
     return Removal(
         kind="folder",
         name=folder.name,
@@ -108,6 +114,8 @@ def _remove_flat(folder: Path) -> None:
             for place, entry in enumerate(list(os.scandir(one))):
                 moved = folder / f"{PREFIX}removed-{number}-{place}"
                 with suppress(OSError):
+                    if one == folder and entry.name == _LABEL:
+                        continue
                     if not entry.is_dir(follow_symlinks=False):
                         os.unlink(entry.path)  # noqa: PTH108 - not the target of a link
                         continue
