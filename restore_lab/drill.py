@@ -56,9 +56,8 @@ class Drill:
     lab: Lab
     scenario: Scenario
     asked_for: str
-    started_at: datetime
+    clock: Clock
     secret: bytes = field(default=b"", repr=False)
-    clock: Clock = field(default_factory=Clock)
     earlier: tuple[Finding, ...] = ()
 
 
@@ -99,17 +98,8 @@ def run(
     _find(lab, scenario, asked_for)
     register = Register(folder=lab.reports, certificate=key.certificate)
     clock = Clock()
-    now = clock.read_at
-    drill_id = f"{now:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
-    drill = Drill(
-        drill_id=drill_id,
-        lab=lab,
-        scenario=scenario,
-        asked_for=asked_for,
-        started_at=now,
-        secret=secret,
-        clock=clock,
-    )
+    drill_id = f"{clock.read_at:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
+    drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, secret=secret, clock=clock)
     checked, dead = _open(drill, register, key)
     if dead:
         left = after_death(lab, scenario, dead, register, key)
@@ -185,7 +175,7 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> tuple[Checked, t
             "scenario_sha256": drill.scenario.sha256,
             **identity(),
         }
-        register.append(EntryType.OPENED, opened, key=key, at=drill.started_at)
+        register.append(EntryType.OPENED, opened, key=key, at=drill.clock.read_at)
         # after the entry: a folder without one looks like a cut register
         drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
     return checked, dead
@@ -244,7 +234,7 @@ def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head
     """Add what concerns the drill as a whole, and conclude."""
     settings, tested = drill.lab.settings, {restore.place for restore in drill.scenario.settings.restore}
     whole = grade(_of_the_whole(drill, tested, checked), own_series=True)
-    today = drill.started_at.astimezone(settings.practice.zone).date()
+    today = drill.clock.read_at.astimezone(settings.practice.zone).date()
     findings, expired = weighed((*rehearsed.findings, *whole), drill.scenario.settings.accept, today=today)
     findings += grade(expired, own_series=True)
     verdict, reasons = conclude(findings, restores=len(rehearsed.restores))
@@ -259,7 +249,7 @@ def judge(drill: Drill, rehearsed: Rehearsed, checked: Checked, *, previous_head
         host_role=settings.host.role,
         people=drill.lab.people,
         timezone=settings.practice.timezone,
-        started_at=drill.started_at,
+        started_at=drill.clock.read_at,
         finished_at=finished_at,
         restores=rehearsed.restores,
         findings=findings,
