@@ -111,6 +111,16 @@ FAULTS: Final = (
         },
     ),
     Fault(
+        name="SIGTERM with a container",
+        does="`kill`, or systemd that stops",
+        strike=strikes.signalled(signal.SIGTERM),
+        machine="container",
+        ends={
+            **at("find fetch sign register deliver", "as without one"),
+            **at("start load check destroy", INTERRUPTED),
+        },
+    ),
+    Fault(
         name="SIGKILL with a container",
         does="`kill -9`",
         strike=strikes.signalled(signal.SIGKILL),
