@@ -124,7 +124,8 @@ def weighing(evidence: Evidence) -> list[Code]:
 
 def containers_of(drill: str) -> list[dict[str, Any]]:
     ids = docker("ps", "--quiet", "--no-trunc", "--filter", f"label=restore-lab.drill={drill}").split()
-    return json.loads(docker("inspect", *ids)) if ids else []
+    found = json.loads(docker("inspect", *ids)) if ids else []
+    return [one for one in found if "-trial-" not in one["Name"]]  # the engine is tried with it, no machine
 
 
 def watched(root: Path, seen: dict[str, dict[str, Any]], done: threading.Event) -> None:
