@@ -132,7 +132,7 @@ class Cut:
         not_judged: NotJudged = ""
         if not set(new) & set(expected):
             lost = _lost(checks, self.restored.inventory, there)
-            not_judged = "failed_already" if failing else "cut_refused" if new else "" if lost else "nothing_lost"
+            not_judged = "already_found" if failing else "cut_refused" if new else "" if lost else "nothing_lost"
         return ControlRecord(
             name=CUT,
             expected=_codes(expected),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: Why nothing can be said of a control: the copy is kept for somebody to look at; the backup failed its own test; it
-#: held nothing to lose; what was kept of it held all that is counted; the copy broke before its cut.
-NotJudged = Literal["", "copy_held", "failed_already", "nothing_to_lose", "nothing_lost", "cut_refused"]
+#: Why nothing can be said of a control: the copy is kept for somebody to look at; faults were found in the whole backup
+#: already; it held nothing to lose; what was kept of it held all that is counted; the copy broke before its cut.
+NotJudged = Literal["", "copy_held", "already_found", "nothing_to_lose", "nothing_lost", "cut_refused"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

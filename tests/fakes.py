@@ -240,7 +240,7 @@ class FakeDatabase:
 
     @property
     def is_cut(self) -> bool:
-        return self.loaded_bytes < max(one.loaded_bytes for one in self.engine.started)
+        return self.loaded_bytes < max((one.loaded_bytes for one in self.engine.started), default=0)
 
     def inventory(self) -> Inventory:
         _raise(self.engine.faults, "inventory")

@@ -221,7 +221,7 @@ CONTROLS: Final[Mapping[str, str]] = {
 #: Why nothing can be said of one.
 NOT_JUDGED: Final[Mapping[str, str]] = {
     "copy_held": msgid("control not carried out: copy kept"),
-    "failed_already": msgid("not judged: the backup itself failed the test"),
+    "already_found": msgid("not judged: faults were found in the whole backup already"),
     "nothing_to_lose": msgid("control not carried out: nothing there to be lost"),
     "nothing_lost": msgid("not judged: what was kept held all that is counted"),
     "cut_refused": msgid("not judged: the copy broke in another way"),

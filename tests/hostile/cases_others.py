@@ -189,7 +189,6 @@ _MOMENTS: Final = (
         "10 MB more are written to the backup while it is read",
         "",
         Code.BACKUP_CHANGED_WHILE_READ,
-        Code.CONTROL_SILENT,
         changes=True,
         meddling=around.at_the_load(_grow),
     ),

@@ -354,7 +354,7 @@ def test_a_control_that_breaks_is_inconclusive_and_the_copy_gone(stand: Stand) -
     assert [one.gone for one in seen.evidence.restores[0].removals] == [True, True]
 
 
-def test_a_drill_that_failed_already_blames_no_control(stand: Stand) -> None:
+def test_a_drill_that_already_found_blames_no_control(stand: Stand) -> None:
     stand.engine.sees_losses = False
     stand.engine.load = replace(stand.engine.load, findings=(finding(Code.LOAD_STOPPED, code="42601", line=1),))
 
@@ -363,7 +363,7 @@ def test_a_drill_that_failed_already_blames_no_control(stand: Stand) -> None:
     assert seen.evidence.verdict is Verdict.FAILED
     assert [(one.silent, one.not_judged) for one in seen.evidence.restores[0].controls] == [
         (True, ""),
-        (False, "failed_already"),
+        (False, "already_found"),
     ]
 
 

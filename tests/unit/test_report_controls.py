@@ -101,7 +101,7 @@ def test_what_an_engine_takes_out_besides_is_said() -> None:
     ("reason", "result"),
     [
         ("copy_held", "contrôle non effectué : copie gardée"),
-        ("failed_already", "non jugé : la sauvegarde elle-même a échoué au test"),
+        ("already_found", "non jugé : des défauts ont déjà été trouvés dans la sauvegarde entière"),
         ("nothing_to_lose", "contrôle non effectué : il n'y avait rien à perdre"),
         ("nothing_lost", "non jugé : le début gardé contient tout ce qui est compté"),
         ("cut_refused", "non jugé : le début gardé n'a pas pu être chargé"),
