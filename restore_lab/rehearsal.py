@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from time import monotonic
 
 from restore_lab.application import on_top
@@ -281,7 +282,7 @@ class Rehearsal:
         self.notes.keep(measured_restore_seconds=took)
         objective = self.restore.objective_rto_seconds
         if objective is not None and took > objective:
-            self.notes.note(Code.RESTORE_TIME_OVER_OBJECTIVE, seconds=round(took), objective=objective)
+            self.notes.note(Code.RESTORE_TIME_OVER_OBJECTIVE, seconds=ceil(took), objective=objective)
         return arriving.passed_bytes
 
     def _count(self, database: Database) -> Inventory:

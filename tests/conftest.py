@@ -32,9 +32,10 @@ from restore_lab.evidence import (
     ServerRecord,
     Verdict,
 )
-from restore_lab.findings import Code, Finding, Severity, finding
+from restore_lab.findings import Code, Finding
 from restore_lab.report.pdf import Seal
 from restore_lab.signature.keys import SigningKey, create_key
+from restore_lab.verdict import conclude, grade
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,8 +67,10 @@ TAKEN = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
-def _graded(what: Code, severity: Severity, **params: str | int) -> GradedFinding:
-    return GradedFinding(finding=Finding(code=what, params=tuple(params.items()), restore_id="r1"), severity=severity)
+def _graded(what: Code, **params: str | int) -> GradedFinding:
+    """A finding as heavy as the table says: another one could be in no report and in no mail."""
+    (graded,) = grade([Finding(code=what, params=tuple(params.items()), restore_id="r1")], own_series=True)
+    return graded
 
 
 def _restore() -> RestoreRecord:
@@ -219,13 +222,15 @@ def _with_reservations() -> Evidence:
     return replace(
         _evidence(),
         verdict=Verdict.PASSED_WITH_RESERVATIONS,
-        reasons=("ROLES_NOT_IN_BACKUP", "SERVER_OF_ANOTHER_SERIES"),
+        reasons=("SERVER_OF_ANOTHER_SERIES", "DEFINERS_ABSENT", "NOT_TRANSACTIONAL", "END_MARK_ABSENT"),
         findings=(
-            _graded(Code.PLACE_NOT_TESTED, Severity.RESERVATION, place="courriers numérisés du secrétariat"),
-            _graded(Code.PLACE_NOT_TESTED, Severity.RESERVATION, place="messagerie sécurisée"),
-            _graded(Code.SERVER_OF_ANOTHER_SERIES, Severity.RESERVATION, wanted="MariaDB 10.11", used="MariaDB 11.4"),
-            _graded(Code.ROLES_NOT_IN_BACKUP, Severity.RESERVATION, count=2, role="hellodoc"),
-            _graded(Code.DATES_IN_FUTURE, Severity.NOTE, table="rendez_vous", rows=311),
+            _graded(Code.SERVER_OF_ANOTHER_SERIES, wanted="MariaDB 10.11", used="MariaDB 11.4"),
+            _graded(Code.DEFINERS_ABSENT, count=2, definer="hellodoc@localhost"),
+            _graded(Code.NOT_TRANSACTIONAL, count=1, table="journal_acces"),
+            _graded(Code.END_MARK_ABSENT),
+            _graded(Code.PLACE_NOT_TESTED, place="courriers numérisés du secrétariat"),
+            _graded(Code.PLACE_NOT_TESTED, place="messagerie sécurisée"),
+            _graded(Code.DATES_IN_FUTURE, table="rendez_vous", rows=311),
         ),
     )
 
@@ -249,11 +254,11 @@ def _failed() -> Evidence:
         base,
         restores=(restore,),
         verdict=Verdict.FAILED,
-        reasons=("LOAD_STOPPED",),
+        reasons=("LOAD_STOPPED", "LOAD_ERRORS"),
         findings=(
-            _graded(Code.LOAD_STOPPED, Severity.FAILED, code="1064", line=48_113),
-            _graded(Code.LOAD_ERRORS, Severity.FAILED, count=4, code="1062", subject="consultations"),
-            _graded(Code.END_MARK_ABSENT, Severity.RESERVATION),
+            _graded(Code.LOAD_STOPPED, code="1064", line=48_113),
+            _graded(Code.LOAD_ERRORS, count=4, code="1062", subject="consultations"),
+            _graded(Code.END_MARK_ABSENT),
         ),
     )
 
@@ -265,11 +270,7 @@ def _inconclusive() -> Evidence:
         places=tuple(replace(place, tested=False) for place in _evidence().places),
         verdict=Verdict.INCONCLUSIVE,
         reasons=("SOURCE_NOT_PLUGGED_IN",),
-        findings=(
-            GradedFinding(
-                finding=finding(Code.SOURCE_NOT_PLUGGED_IN, source="disque-rouge"), severity=Severity.INCONCLUSIVE
-            ),
-        ),
+        findings=(_graded(Code.SOURCE_NOT_PLUGGED_IN, source="disque-rouge"),),
     )
 
 
@@ -279,6 +280,13 @@ DRILLS: dict[str, Callable[[], Evidence]] = {
     "inconclusive": _inconclusive,
     "failed": _failed,
 }
+
+
+def pytest_sessionstart() -> None:
+    """Refuse invented drills that the table of verdicts would not let be."""
+    for name, make in DRILLS.items():
+        evidence = make()
+        assert conclude(evidence.findings, restores=1) == (evidence.verdict, evidence.reasons), name
 
 
 @pytest.fixture

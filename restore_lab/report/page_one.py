@@ -218,8 +218,8 @@ def _stopped(evidence: Evidence, wording: Wording) -> list[Line]:
     died = [one.finding for one in evidence.findings if one.finding.code is Code.EARLIER_DRILL_DIED]
     if not died or Code.EARLIER_COPY_NOT_SHOWN_GONE in codes:
         return []
-    began = (date.fromisoformat(str(dict(one.params)["began"])) for one in reversed(died))
-    days = ", ".join(dict.fromkeys(wording.day(day) for day in began))
+    began = (value for one in reversed(died) for name, value in one.params if name == "began")
+    days = ", ".join(dict.fromkeys(wording.day(date.fromisoformat(str(day))) for day in began)) or "?"
     text = wording.text("test begun on {days}. Whatever it left of the data was removed.", days=days)
     return [Line(label=wording.text("Stopped before its end:"), text=text)]
 

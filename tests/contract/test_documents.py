@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from documents import LETTER, PHOTOGRAPH, WHOLE, WHOLE_TEXTS, tarred, zipped
 from fakes import FakeEngine, restored
+from needs import absent
 
 from restore_lab.checks.crossing import Crossing
 from restore_lab.checks.documents import DocumentsOpen
@@ -38,7 +39,7 @@ ARCHIVES = {"tar": tarred(FILES), "zip": zipped(FILES)}
 def machine() -> Iterator[Machine]:
     server = ENGINE.offered()[0]
     if lacking := SANDBOX.lacks(server):
-        pytest.skip(lacking)
+        absent(lacking)
     need = Need(
         lab_id="contract-documents",
         drill_id="documents",

@@ -112,6 +112,7 @@ def drilled_days_ago(lab: Path, days: int) -> str:
     """Let the lab's only drill have been so long ago: its evidence, dated then, signed and registered by its key."""
     opened = load_lab(lab)
     key = open_key(opened)
+    register = Register(folder=opened.reports, certificate=key.certificate)
     (path,) = lab.glob("reports/*/*/evidence.dsse.json")
     payload = dsse.open_envelope(
         path.read_bytes(),

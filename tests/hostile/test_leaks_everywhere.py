@@ -25,7 +25,7 @@ import docker
 import pytest
 from docker.errors import APIError, NotFound
 from mail_server import MailServer, free_port
-from needs import absent
+from needs import absent, program
 from stems import (
     COMMAND,
     assert_no_leak,
@@ -67,7 +67,6 @@ kind = "counts"
 main = ["patient"]
 """
 _LOCAL_FOLDERS = ("/dev/shm", "/var/tmp")  # noqa: S108 - where local machines keep their folder
-needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext here")
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +128,8 @@ def evidence_of(lab: Path) -> bytes:
 # The search itself.
 
 
-@needs_poppler
 def test_the_search_finds_a_stem_that_was_put_into_each_output(lab: Path) -> None:
+    program("pdftotext")
     settings = (lab / "lab.toml").read_text("utf-8")
     (lab / "lab.toml").write_text(
         settings.replace('label = "', f'label = "{STEM} ').replace(

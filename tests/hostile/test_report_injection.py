@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from needs import program
 
 from restore_lab.counted import ProblemCount, TableCount
 from restore_lab.evidence import CheckRecord, Evidence, GradedFinding, PlaceRecord
 from restore_lab.findings import Code, Finding, Severity
 from restore_lab.report.glyphs import REPLACEMENT, breakable, drawable, printable, repertoire
 from restore_lab.report.pdf import Seal, render_pdf
-
-PDFTOTEXT = shutil.which("pdftotext")
 
 HOSTILE = (
     '#import "@preview/evil:1.0.0"',
@@ -87,13 +85,12 @@ def hostile_drill(base: Evidence, name: str) -> Evidence:
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-@pytest.mark.skipif(PDFTOTEXT is None, reason="poppler-utils is not installed")
 def test_a_hostile_name_is_only_text(name: str, passed: Evidence, tmp_path: Path) -> None:
     seal = Seal(key_id=name, holder=name, self_signed=True, authority=name)
     pdf = render_pdf(hostile_drill(passed, name), language="fr", attachments={"evidence.json": b"{}"}, seal=seal)
     path = tmp_path / "report.pdf"
     path.write_bytes(pdf)
-    text = subprocess.run([str(PDFTOTEXT), str(path), "-"], check=True, capture_output=True).stdout.decode()
+    text = subprocess.run([program("pdftotext"), str(path), "-"], check=True, capture_output=True).stdout.decode()
     first = re.sub(r"[\s\u200b]+", " ", text.split("\f")[0])
     assert "Pour le médecin." in first
     assert "Test réussi" in first

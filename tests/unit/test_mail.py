@@ -259,6 +259,7 @@ def test_no_name_of_the_database_travels_by_mail(passed: Evidence) -> None:
     )
     names = [value for _, value in params]
     rest = (("rows", 12), ("minimum", 1000), ("previous", 12000), ("month", "2026-10"), ("count", 3))
+    rest = (*rest, ("began", "2026-11-01"))
     for code in Code:
         found = Finding(code=code, params=(*params, *rest), restore_id="r1")
         evidence = replace(passed, findings=(GradedFinding(finding=found, severity=Severity.RESERVATION),))
@@ -283,7 +284,7 @@ def test_every_parameter_a_doctor_reads_is_known_to_be_safe_to_mail() -> None:
     read_by_doctors = {name for one in FINDING_TEXTS.values() for name in fields.findall(one.plain + one.action)}
 
     safe = {"source", "taken", "age_days", "limit_days", "count", "asked", "seconds", "objective", "rows", "minimum"}
-    safe |= {"previous", "newest", "place", "month", "kind"}
+    safe |= {"previous", "newest", "place", "month", "kind", "began"}
     assert read_by_doctors - WITHHELD - safe == set()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import program
 
 from restore_lab.counted import TableCount
 from restore_lab.errors import RestoreLabError, UsageError
@@ -21,8 +21,6 @@ from restore_lab.report.pdf import Seal, render_pdf
 
 Reader = Callable[..., list[str]]
 
-POPPLER = {name: shutil.which(name) for name in ("pdftotext", "pdfdetach", "pdfinfo")}
-pytestmark = pytest.mark.skipif(None in POPPLER.values(), reason="poppler-utils is not installed")
 
 BANNED = re.compile(
     r"\b(rpo|rto|hash\w*|sha-?256|isol\w+|signature valide|valid signature|score|registre|garanti\w*|conforme\w*"
@@ -39,7 +37,7 @@ VERDICTS = {
 
 
 def run(name: str, *arguments: str) -> str:
-    return subprocess.run([POPPLER[name] or name, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([program(name), *arguments], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ BACKUP_TEXTS: Final = {
     ),
     Code.BACKUPS_SAME_DATE: FindingText(
         plain=msgid("Several backups bear the same date ({count}); one of them was tested."),
-        exact=msgid("Recovery points with the same latest date: {count}; the last in order of name was taken"),
+        exact=msgid("Recovery points with the same latest date: {count}; the last written was taken"),
         action=msgid("give each backup a name with its date and time"),
     ),
     Code.NOT_THE_LATEST: FindingText(
@@ -213,7 +213,7 @@ BACKUP_TEXTS: Final = {
     Code.DATA_IN_ANOTHER_DATABASE: FindingText(
         plain=msgid("The data came back under another name than expected ({database})."),
         exact=msgid("Tables found in database {database}, not in the expected one"),
-        action=msgid("correct the scenario or the backup"),
+        action=msgid("no action needed"),
     ),
     Code.RESTORE_TIME_OVER_OBJECTIVE: FindingText(
         plain=msgid("Putting the data back took {seconds}, more than the {objective} you had agreed on."),
