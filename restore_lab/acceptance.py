@@ -23,6 +23,7 @@ ACCEPTABLE: Final = frozenset(
         Code.ISOLATION_NONE,
         Code.SERVER_OF_ANOTHER_SERIES,
         Code.ROLES_NOT_IN_BACKUP,
+        Code.KEYS_ABSENT,
         Code.VALUES_CHANGED,
         Code.DEFINERS_ABSENT,
         Code.NOT_TRANSACTIONAL,

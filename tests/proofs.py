@@ -99,6 +99,8 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.COLLATION_ABSENT: Proof(raises="mariadb-collation", spares="mariadb-newer"),
         Code.ROLES_NOT_IN_BACKUP: Proof(raises="postgresql-roles", spares="postgresql-roles-in-it"),
         Code.DUMP_CUT: Proof(raises="mariadb-forged-end", spares="mariadb-one-insert-a-row"),
+        Code.CONTENTS_ABSENT: Proof(raises="postgresql-no-key-and-left-out", spares="postgresql-keys-and-left-out"),
+        Code.KEYS_ABSENT: Proof(raises="postgresql-forged-end-behind-rows", spares="postgresql-table-without-key"),
         Code.ANNOUNCED_ABSENT: Proof(
             raises=f"{_ANNOUNCED}::test_what_a_servers_version_keeps_it_from_making_is_absent",
             spares=f"{_ANNOUNCED}::test_a_whole_dump_announces_what_comes_back",
@@ -136,6 +138,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.DATA_STALE: Proof(raises="mariadb-stale", spares="mariadb-closed"),
         Code.DATA_STALE_CLOSED: Proof(raises="mariadb-closed", spares=_SPARED),
         Code.DATA_UNDATED: Proof(raises="mariadb-all-ahead", spares="mariadb-appointments"),
+        Code.DATES_UNREADABLE: Proof(raises="sqlite-epoch-seconds", spares="sqlite-stale"),
         Code.DATES_IN_FUTURE: Proof(raises="mariadb-appointments", spares=_SPARED),
         Code.SQL_EXPECTATION_UNMET: Proof(raises="sqlite-answer-unmet", spares="sqlite-answer-met"),
         Code.SQL_QUESTION_REFUSED: Proof(raises="mariadb-wrong-database", spares="mariadb-table-left-out"),

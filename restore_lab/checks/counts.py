@@ -88,5 +88,5 @@ class Counts:
             return
         counted += seen.closed
         if not seen.any_date:
-            yield finding(Code.CHECK_BROKEN, name=name)
+            yield finding(Code.DATES_UNREADABLE, table=table)
         yield from seen.judged(restored, purged=table in self.may_shrink)

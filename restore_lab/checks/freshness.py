@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from restore_lab.checks.base import PLAIN_NAME, Answer, Restored
 from restore_lab.errors import QueryRefused
@@ -20,12 +21,17 @@ _NEWEST = 5000
 _CLOCK_SLACK = timedelta(minutes=10)
 
 
+#: As the databases print dates, those that stand for « none » too; figures of another length count something else.
+_DATE: Final = re.compile(r"\d{4,6}-\d\d-\d\d(?!\d)|\d{8}(?![\d.])|-?infinity\Z")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Seen:
-    """What the newest values were: how many, how many of them in the future, and the newest that is not."""
+    """What the newest values were: how many, how many in the future, whether all are dates, the newest that is past."""
 
     rows: int
     future: int
+    all_dates: bool
     newest: datetime | None
 
 
@@ -56,7 +62,7 @@ class Freshness:
         seen = self._look(f"{self.column} IS NOT NULL", restored)
         if seen.newest is None and seen.rows == _NEWEST:
             seen = self._behind(seen, restored)
-        findings = tuple(self._judged(seen.newest, future=seen.future, restored=restored))
+        findings = tuple(self._judged(seen, restored))
         return Answer(asked=seen.rows, findings=findings, newest_entry_at=seen.newest)
 
     def _look(self, condition: str, restored: Restored) -> _Seen:
@@ -68,7 +74,8 @@ class Freshness:
         rows = restored.database.query(newest_first)
         dates = [moment for (value,) in rows if (moment := _moment(value, restored.days)) is not None]
         past = [moment for moment in dates if moment <= _end_of_past(restored)]
-        return _Seen(rows=len(rows), future=len(dates) - len(past), newest=max(past, default=None))
+        all_dates = all(_DATE.match(value.strip()) for (value,) in rows if value is not None)
+        return _Seen(rows=len(rows), future=len(dates) - len(past), all_dates=all_dates, newest=max(past, default=None))
 
     def _behind(self, seen: _Seen, restored: Restored) -> _Seen:
         """Look behind the values that are not past: they fill all that is looked at, so the database leaves them out.
@@ -85,14 +92,15 @@ class Freshness:
                     seen = replace(behind, future=behind.future + int(beyond or 0))
         return seen
 
-    def _judged(self, newest: datetime | None, *, future: int, restored: Restored) -> Iterator[Finding]:
-        if future:
-            yield finding(Code.DATES_IN_FUTURE, table=self.table, rows=future)
-        if newest is None:
-            yield finding(Code.DATA_UNDATED, table=self.table)
+    def _judged(self, seen: _Seen, restored: Restored) -> Iterator[Finding]:
+        if seen.future:
+            yield finding(Code.DATES_IN_FUTURE, table=self.table, rows=seen.future)
+        if seen.newest is None:
+            undated = Code.DATA_UNDATED if seen.all_dates else Code.DATES_UNREADABLE
+            yield finding(undated, table=self.table)
             return
         days = restored.days
-        day = newest.astimezone(days.zone).date()
+        day = seen.newest.astimezone(days.zone).date()
         taken = restored.held_at.astimezone(days.zone).date()
         about: dict[str, Param] = {
             "newest": day.isoformat(),
@@ -107,7 +115,7 @@ class Freshness:
 
 def _moment(value: str | None, days: Days) -> datetime | None:
     """Read a date or a timestamp as the databases print it; naive ones are in the practice's zone."""
-    if value is None:
+    if value is None or not _DATE.match(value.strip()):
         return None
     try:
         moment = datetime.fromisoformat(value.strip())

@@ -57,10 +57,13 @@ def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Find
     """
     if outline.lost and not refused:
         return
-    missing = [*_open(outline, dump.tool, refused=refused), *_without_contents(outline, dump.tool)]
+    unfinished = list(_open(outline, dump.tool, refused=refused))
+    contents = _without_contents(outline, dump.tool)
+    missing = [*unfinished, *(named.name for named in contents)]
     if missing:
         subject = next((name for name in missing if name), "") or dump.tool
-        yield finding(Code.DUMP_CUT, missing=len(missing), subject=subject)
+        is_cut = unfinished or any(_is_never_left_out(named, contents, outline) for named in contents)
+        yield finding(Code.DUMP_CUT if is_cut else Code.CONTENTS_ABSENT, missing=len(missing), subject=subject)
 
 
 def _open(outline: Outline, tool: str, *, refused: bool) -> Iterator[str]:
@@ -73,14 +76,26 @@ def _open(outline: Outline, tool: str, *, refused: bool) -> Iterator[str]:
         yield from (name for one, name in outline.open if one == "setting")
 
 
-def _without_contents(outline: Outline, tool: str) -> Iterator[str]:
+def _without_contents(outline: Outline, tool: str) -> tuple[Named, ...]:
     """Name tables and sequences whose contents did not come, where the contents are the last thing that came.
 
     pg_dump gives all contents before it goes on to indexes, keys and grants; what was excluded lacks before those too.
     """
     given = outline.given if outline.copies else outline.given | outline.headed
-    if tool.startswith(_PG_DUMP) and given and not outline.past_data:
-        yield from (named.name for named in outline.wanted if named not in given)
+    if not tool.startswith(_PG_DUMP) or not given or outline.past_data:
+        return ()
+    return tuple(named for named in outline.wanted if named not in given)
+
+
+def _is_never_left_out(named: Named, contents: tuple[Named, ...], outline: Outline) -> bool:
+    """Whether these contents would have come, had nobody cut the dump: `--exclude-table-data` leaves out none of them.
+
+    Those that a comment announces, and a sequence that no pattern for one of the tables left out would have matched.
+    """
+    if named in outline.headed:
+        return True
+    tables = (one.name for one in contents if outline.wanted[one] == "table")
+    return outline.wanted[named] == "sequence" and not named.name.startswith(tuple(tables))
 
 
 def all_came(findings: Iterable[Finding]) -> bool:

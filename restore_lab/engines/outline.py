@@ -14,6 +14,7 @@ from restore_lab.engines import naming
 from restore_lab.engines.naming import Named, named_by, text_of
 from restore_lab.engines.statements import Statement, Statements
 from restore_lab.engines.tokens import Dialect
+from restore_lab.engines.vocabulary import Vocabulary
 
 #: So many names are kept in all.
 MOST_NAMES: Final = 20_000
@@ -32,17 +33,17 @@ class Outline:
     """What was announced so far; give every chunk to `look`, then `close`.
 
     `made` are objects by kind; `open` what was begun and not ended yet, as (what, name); `puts_back` is whether any
-    setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, `headed` those whose contents
-    a comment announces, `given` those whose contents came, `copies` whether they come by COPY, `past_data` whether
-    anything but contents came after the last of them. `judgeable` is False once the dump does what no dump does, or
-    names more than is kept.
+    setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, with their kind, `headed`
+    those whose contents a comment announces, `given` those whose contents came, `copies` whether they come by COPY,
+    `past_data` whether anything but contents came after the last of them. `judgeable` is False once the dump does what
+    no dump does, or names more than is kept. `words` are those of a dump of MariaDB outside its rows.
     """
 
     dialect: Dialect
     one_line_rows: bool = False
     made: dict[str, dict[Named, None]] = field(default_factory=dict)
     open: dict[tuple[str, str], None] = field(default_factory=dict)
-    wanted: dict[Named, None] = field(default_factory=dict)
+    wanted: dict[Named, str] = field(default_factory=dict)
     given: set[Named] = field(default_factory=set)
     headed: set[Named] = field(default_factory=set)
     copies: bool = False
@@ -53,6 +54,7 @@ class Outline:
     zero_date_in: str = ""
     zero_dates_warn: bool = False
     has_system_tables: bool = False
+    words: Vocabulary = field(default_factory=Vocabulary)
     _place: str = ""
     _into: str = ""
     _edge: bytes = b""
@@ -142,6 +144,8 @@ class Outline:
             raw = naming.CONDITIONAL.sub(b" ", raw[:_NAMED_WITHIN])
         text = b" ".join(raw[:_NAMED_WITHIN].split(None, 200))
         word = text.partition(b" ")[0].rstrip(b";").upper()
+        if self.dialect is Dialect.MARIADB:
+            self.words.hear(word, text, statement)
         if word == b"CREATE":
             self._create(text, statement)
         elif word in {b"INSERT", b"REPLACE", b"COPY"}:
@@ -182,7 +186,7 @@ class Outline:
         if (ordinary and not naming.PARTITIONED.search(statement.tail)) or (
             what == "sequence" and b"UNLOGGED" not in modifiers
         ):
-            self._want(named)
+            self._want(named, what)
 
     def _rows(self, text: bytes) -> None:
         if found := (naming.INTO.match(text) or naming.COPY.match(text)):
@@ -224,7 +228,7 @@ class Outline:
                 self._drop(text)
             case b"ALTER":
                 if found := naming.IDENTITY.search(text):
-                    self._want(self._placed(found[1]))
+                    self._want(self._placed(found[1]), "sequence")
                 self.judgeable &= naming.RENAMES.match(text) is None
             case _:
                 self.judgeable &= word in naming.PLAIN_WORDS
@@ -278,9 +282,9 @@ class Outline:
         else:
             self.judgeable = False
 
-    def _want(self, named: Named) -> None:
+    def _want(self, named: Named, what: str) -> None:
         if self.dialect is Dialect.POSTGRESQL and len(self.wanted) < MOST_NAMES:
-            self.wanted[named] = None
+            self.wanted[named] = what
 
     def _give(self, named: Named) -> None:
         self.past_data = False

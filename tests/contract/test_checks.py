@@ -328,7 +328,7 @@ CASES: dict[str, tuple[Code, Case]] = {
         ),
     ),
     "no date by which to tell months": (
-        Code.CHECK_BROKEN,
+        Code.DATES_UNREADABLE,
         Case(check=BY_MONTH, bad=by_month(), near=by_month(m11=1)),
     ),
     "months that cannot be asked": (
@@ -411,10 +411,21 @@ CASES: dict[str, tuple[Code, Case]] = {
         Code.DATA_UNDATED,
         Case(
             check=Freshness(table="visit", column="at"),
-            bad=dated("soon", None, "0000-00-00", "infinity", "0001-01-01 00:00:00"),
+            bad=dated(None, "0000-00-00", "infinity", "0001-01-01 00:00:00"),
             near=dated("soon", "0001-01-01 00:00:00", "2026-11-23"),
         ),
     ),
+    **{
+        f"a date that is not read: {value}": (
+            Code.DATES_UNREADABLE,
+            Case(
+                check=Freshness(table="visit", column="at"),
+                bad=dated(value, None, "0000-00-00"),
+                near=dated(value, "2026-11-23"),
+            ),
+        )
+        for value in ("soon", "1795425000", "1712111012345", "17121110.5", "12/11/2026", "20261123090000", "2026")
+    },
     "dates in the future": (
         Code.DATES_IN_FUTURE,
         Case(

@@ -77,11 +77,48 @@ def with_broken_statements(dump: str, engine: str) -> str:
     return dump + "\n" + broken
 
 
+def imitations(engine: str) -> tuple[str, ...]:
+    """Texts of a row that look like the client's next message, about something that bears a patient's name."""
+    if engine == "mariadb":
+        said = (
+            f"1146 (42S02) at line {NUMBER_STEM}: Table 'c.{STEM}' doesn't exist",
+            f"1273 (HY000) at line 1: Unknown collation: '{STEM}'",
+            f"1286 (42000) at line 1: Unknown storage engine '{STEM}'",
+            f"1193 (HY000) at line 1: Unknown system variable '{STEM}'",
+            f"1227 (42000) at line 1: Access denied; you need (at least one of) the {STEM.upper()} privilege",
+        )
+        return (*(f"ERROR {one}" for one in said), f"Warning (Code 1265): Data truncated for column '{STEM}' at row 1")
+    return (
+        f'psql:<stdin>:9: ERROR:  42P01: relation "{STEM}" does not exist',
+        (
+            f'psql:<stdin>:9: ERROR:  42704: role "{STEM}" does not exist\n'
+            f"psql:<stdin>:9: STATEMENT:  ALTER TABLE imite OWNER TO {STEM};"
+        ),
+        f'psql:<stdin>:{NUMBER_STEM}: ERROR:  0A000: extension "{STEM}" is not available',
+        f"SCHEMA NAME:  public\nTABLE NAME:  {STEM}\nCONSTRAINT NAME:  {STEM}",
+        f"CONTEXT:  COPY {STEM}, line 3",
+    )
+
+
+def with_rows_that_imitate_messages(dump: str, engine: str) -> str:
+    """Each row is refused, once as a key that is there already, once as no number: both messages quote it."""
+    escape = "E" if engine == "postgresql" else ""
+    texts = ("x\n" + one.replace("'", "''") + "\n" for one in imitations(engine))
+    values = [f"{escape}'{one.replace(chr(10), chr(92) + 'n')}'" for one in texts]
+    inserts = "".join(
+        f"INSERT INTO imite VALUES ({value}, 1);\n" * 2 + f"INSERT INTO imite VALUES ('{at}', {value});\n"  # noqa: S608
+        for at, value in enumerate(values)
+    )
+    lenient = f"SET sql_mode = '';\n{inserts}" if engine == "mariadb" else ""
+    strict = "SET sql_mode = 'STRICT_ALL_TABLES';\n" if engine == "mariadb" else ""
+    return f"{dump}\n{strict}CREATE TABLE imite (t VARCHAR(180) PRIMARY KEY, n INT);\n{inserts}{lenient}"
+
+
 def test_a_drill_that_passes_leaves_no_data(sample: Path) -> None:
     assert_no_leak(sample, (sample / "output").read_bytes())
 
 
-@pytest.mark.parametrize("change", [with_a_duplicate, with_broken_statements])
+@pytest.mark.parametrize("change", [with_a_duplicate, with_broken_statements, with_rows_that_imitate_messages])
 def test_a_dump_that_fails_on_a_row_leaves_nothing_of_that_row(lab: Path, engine: str, change: object) -> None:
     assert callable(change)
     replace_backup(lab, change(plain_dump(lab, engine), engine).encode("utf-8", "surrogateescape"), "sql")

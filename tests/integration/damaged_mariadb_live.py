@@ -33,6 +33,17 @@ _WIDE: Final = (
     ") ROW_FORMAT=COMPRESSED;\nINSERT INTO examen (id) VALUES (1);\n"
 )
 
+_IN_MEMORY: Final = (
+    "SET max_heap_table_size = 100000000;\nCREATE TABLE fugace (t CHAR(255)) ENGINE=MEMORY CHARSET=latin1;\n"
+    "INSERT INTO fugace SELECT 'x' FROM seq_1_to_90000;\n"
+)
+_LARGE: Final = (
+    "CREATE TABLE scan (id INT PRIMARY KEY, image LONGBLOB);\nINSERT INTO scan SELECT 1, REPEAT('x', 40000000);\n"
+)
+_LARGE_TOOL: Final = (
+    *("mariadb-dump", "--routines", "--triggers", "--events", "--single-transaction"),
+    *("--max-allowed-packet=1G", practice.DATABASE),
+)
 _SQL_IN_TEXT: Final = (
     "INSERT INTO courrier (consultation_id, texte) VALUES (1, 'DROP TABLE patient;\\n"
     "-- Table structure for table `faux`\\nLOCK TABLES `faux` WRITE;\\nmysqldump: Got error: 1');\n"
@@ -211,6 +222,21 @@ ROWS: Final = (
         name="mariadb-sql-in-text",
         backup=_changed(_SQL_IN_TEXT),
         done="a letter whose text holds SQL, comments of a dump and a message of its tool",
+        verdict=PASSED,
+        healthy=True,
+    ),
+    Row(
+        name="mariadb-memory-table",
+        backup=_changed(_IN_MEMORY),
+        done="a table that its server keeps in memory holds more than a server lets one hold by default (16 MB)",
+        verdict=RESERVED,
+        weighing=frozenset({Code.NOT_TRANSACTIONAL}),
+        healthy=True,
+    ),
+    Row(
+        name="mariadb-large-value",
+        backup=Backup(engine="mariadb", change=_LARGE, tool=_LARGE_TOOL),
+        done="one value of 40 MB: more than `max_allowed_packet` lets a server or a client take by default (16 MB)",
         verdict=PASSED,
         healthy=True,
     ),

@@ -6,7 +6,7 @@ from typing import Final
 
 from integration import damaged_doing as doing
 from integration import damaged_practice as practice
-from integration.damaged import PASSED, Row
+from integration.damaged import INCONCLUSIVE, PASSED, RESERVED, Damage, Row
 from integration.damaged_making import Backup
 
 from restore_lab.findings import Code
@@ -28,6 +28,23 @@ _ODD_TABLES: Final = (
     "CREATE TABLE acces (id int, le date) PARTITION BY RANGE (le);\n"
     "CREATE TABLE acces_2026 PARTITION OF acces FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');\n"
 )
+_FORGED: Final = doing.ends_with(doing.POSTGRESQL_END)
+_AS_BEFORE_AUGUST_2025: Final = (doing.without_line(b"\\restrict "), doing.without_line(b"\\unrestrict "))
+_KEYLESS: Final = (
+    "ALTER TABLE courrier DROP CONSTRAINT de_la_consultation;\nALTER TABLE consultation DROP CONSTRAINT du_patient;\n"
+    "DROP TRIGGER nom_en_capitales ON patient;\nDROP INDEX consultation_par_date;\n"
+    "ALTER TABLE parametre DROP CONSTRAINT parametre_pkey;\n"
+) + "".join(
+    f"ALTER TABLE {name} DROP CONSTRAINT {name}_pkey;\nALTER TABLE {name} ALTER id DROP IDENTITY;\n"
+    for name in ("patient", "consultation", "courrier")
+)
+_A_LOG: Final = "CREATE TABLE passages (le date, texte text);\nINSERT INTO passages VALUES ('2026-03-02', 'essai');\n"
+_LEFT_OUT: Final = ("pg_dump", "--exclude-table-data=parametre", _BASE)
+
+
+def _old_and_cut(mark: bytes) -> tuple[Damage, ...]:
+    """As a release before August 2025 wrote it, cut between two statements, with the end of a whole one."""
+    return (doing.without_line(b"\\restrict "), doing.cut_before(b"--\n-- Name: " + mark), _FORGED)
 
 
 def _dumped(*tool: str) -> Backup:
@@ -105,6 +122,60 @@ ROWS: Final = (
         damage=(doing.cut_before(_COPY), doing.ends_with(doing.POSTGRESQL_END)),
         done="as before, and the lines that a whole dump ends with written under it",
         weighing=frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY, Code.SEQUENCE_BEHIND}),
+    ),
+    Row(
+        name="postgresql-forged-end-behind-rows",
+        backup=PLAIN,
+        damage=_old_and_cut(b"consultation consultation_pkey; Type: CONSTRAINT"),
+        done="by an older pg_dump, cut behind all rows, and the lines that a whole dump ends with written under it",
+        verdict=RESERVED,
+        weighing=frozenset({Code.KEYS_ABSENT}),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
+    ),
+    Row(
+        name="postgresql-forged-end-among-keys",
+        backup=PLAIN,
+        damage=_old_and_cut(b"patient patient_pkey; Type: CONSTRAINT"),
+        done="as before, cut before the key of the last table",
+        verdict=RESERVED,
+        weighing=frozenset({Code.KEYS_ABSENT}),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
+    ),
+    Row(
+        name="postgresql-forged-end-behind-keys",
+        backup=PLAIN,
+        before=WHOLE,
+        damage=_old_and_cut(b"patient nom_en_capitales; Type: TRIGGER"),
+        done="as before, cut behind keys and indexes: a trigger and foreign keys, which the last test had, are lost",
+        verdict=RESERVED,
+        weighing=frozenset({Code.OBJECTS_BELOW_PREVIOUS}),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
+    ),
+    Row(
+        name="postgresql-table-without-key",
+        backup=Backup(engine="postgresql", tool=_PLAIN_TOOL, change=_A_LOG),
+        damage=_AS_BEFORE_AUGUST_2025,
+        done="by an older pg_dump; beside the practice a table without key whose rows no counter numbers",
+        verdict=PASSED,
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-no-key-and-left-out",
+        backup=Backup(engine="postgresql", tool=_LEFT_OUT, change=_KEYLESS),
+        damage=_AS_BEFORE_AUGUST_2025,
+        done="by an older pg_dump with `--exclude-table-data`, where the database has no key and no index",
+        verdict=INCONCLUSIVE,
+        weighing=frozenset({Code.CONTENTS_ABSENT, Code.KEYS_ABSENT}),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-keys-and-left-out",
+        backup=_dumped(*_LEFT_OUT),
+        damage=_AS_BEFORE_AUGUST_2025,
+        done="by an older pg_dump with `--exclude-table-data`, where the database has keys",
+        verdict=PASSED,
+        healthy=True,
     ),
     Row(
         name="postgresql-archive-cut",

@@ -31,6 +31,9 @@ _UNCHECKED: Final = (
     " REFERENCES consultation (id) NOT VALID;\n"
 )
 _BEHIND: Final = "SELECT setval(pg_get_serial_sequence('consultation', 'id'), 3);\n"
+_LARGE: Final = (
+    "CREATE TABLE scan (id int PRIMARY KEY, image text);\nINSERT INTO scan VALUES (1, repeat('x', 40000000));\n"
+)
 _READ_ONLY: Final = f"ALTER DATABASE {_BASE} SET default_transaction_read_only = on;\n"
 _COLLATION: Final = b'nom character varying(60) COLLATE pg_catalog."fr_XX.utf8" NOT NULL'
 
@@ -151,6 +154,13 @@ ROWS: Final = (
         backup=PLAIN,
         before=WHOLE,
         done="nothing, and tested before in another form",
+        verdict=PASSED,
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-large-value",
+        backup=_changed(_LARGE, *_PLAIN_TOOL),
+        done="one value of 40 MB in a plain dump",
         verdict=PASSED,
         healthy=True,
     ),

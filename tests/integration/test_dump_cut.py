@@ -20,7 +20,7 @@ from restore_lab.engines.mariadb.server import ADMIN, LiveServer
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.postgresql.backup import make_backup
 from restore_lab.engines.tokens import Dialect
-from restore_lab.findings import Code
+from restore_lab.findings import Code, finding
 from restore_lab.sandboxes.local.driver import Local
 from restore_lab.unpack import peel
 
@@ -71,6 +71,12 @@ CREATE TABLE "a b; 'c" (a int);
 CREATE FUNCTION quoted() RETURNS text LANGUAGE sql AS $_$ SELECT 'CREATE TABLE faux (a int); $$ it''s' $_$;
 CREATE VIEW circle AS SELECT id, count(*) FROM patients GROUP BY id;
 """
+
+
+KEYLESS: Final = (
+    "CREATE TABLE a (x int); CREATE TABLE m (x int); CREATE TABLE z (x int);\n"
+    "INSERT INTO a VALUES (1); INSERT INTO m VALUES (1); INSERT INTO z VALUES (1);\n"
+)
 
 
 def outline(dump: Dump, data: bytes) -> Outline:
@@ -152,13 +158,43 @@ def test_every_cut_of_pg_dump_within_its_rows_is_seen_behind_a_forged_end() -> N
     data = dict(postgresql_dumps(place))["pg_dump"]
     dump = ENGINES["postgresql"]().recognise(data[:HEAD_BYTES])
     assert dump is not None
-    for wanted in (data, b"\n".join(line for line in data.split(b"\n") if b"restrict " not in line[:12])):
+    for wanted, codes in ((data, {Code.DUMP_CUT}), (older(data), {Code.DUMP_CUT, Code.CONTENTS_ABSENT})):
         lines = wanted.splitlines(keepends=True)
         first = next(at for at, line in enumerate(lines) if line.startswith(b"\\.")) + 1
         last = max(at for at, line in enumerate(lines) if b"pg_catalog.setval" in line)
+        told = set()
         for at in range(first, last, 7):
             cut = outline(dump, b"".join(lines[:at]) + postgresql.FORGED)
-            assert cut.lost or [one.code for one in announced.cut(cut, dump)] == [Code.DUMP_CUT], at
+            found = {one.code for one in announced.cut(cut, dump)}
+            assert cut.lost or found, at
+            told |= found
+        assert told == codes
+
+
+def test_a_cut_that_leaves_what_leaving_out_does_is_never_passed_over() -> None:
+    place = postgresql.Place(sandbox=Local(), series="15")
+    with place.machine(1024 * 1024) as machine:
+        make_backup(machine, place.server, [KEYLESS.encode()], lambda _: None)
+        environment = {"PGHOST": machine.scratch, "PGUSER": "postgres", "PGDATABASE": "cabinet"}
+        every, kept = (
+            older(machine.run(argv, timeout_seconds=60, environment=environment).stdout)
+            for argv in (("pg_dump",), ("pg_dump", "--exclude-table-data=z"))
+        )
+    dump = ENGINES["postgresql"]().recognise(every[:HEAD_BYTES])
+    assert dump is not None
+    assert tuple(announced.cut(outline(dump, every), dump)) == ()
+    absent_or_cut = [finding(Code.CONTENTS_ABSENT, missing=1, subject="z")]
+    assert list(announced.cut(outline(dump, kept), dump)) == absent_or_cut
+    at = every.index(b"--\n-- Data for Name: z;")
+    assert list(announced.cut(outline(dump, every[:at] + postgresql.FORGED), dump)) == absent_or_cut
+    for at in range(every.index(b"COPY public.z "), every.index(b"\\.\n", every.index(b"COPY public.z ")), 5):
+        (told,) = announced.cut(outline(dump, every[:at] + postgresql.FORGED), dump, refused=True)
+        assert told.code is Code.DUMP_CUT, at
+
+
+def older(dump: bytes) -> bytes:
+    """As releases before August 2025 wrote it."""
+    return b"\n".join(line for line in dump.split(b"\n") if b"restrict " not in line[:12])
 
 
 def test_a_dump_of_sqlite_is_cut_or_whole(tmp_path: Path) -> None:

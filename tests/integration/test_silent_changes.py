@@ -61,8 +61,36 @@ def test_a_value_the_server_changed_is_counted_under_its_column(
     changed = found(dump.replace(old, new))
 
     assert [one for one in changed if one.code is not Code.ZERO_DATES] == [
-        finding(Code.VALUES_CHANGED, count=1, subject=subject, code=code)
+        finding(Code.VALUES_CHANGED, count=1, subject=subject, code=code, tables=1)
     ]
+
+
+def test_what_changed_is_counted_table_by_table_the_worst_first_and_ten_are_named() -> None:
+    table = (
+        "CREATE TABLE t{0} (id INT PRIMARY KEY, court{0} VARCHAR(20), autre INT);"
+        " INSERT INTO t{0} SELECT seq, 'texte long', 300 FROM seq_1_to_{0};"
+    )
+    tables = "".join(table.format(number) for number in range(1, 13))
+    data = dumped(f"CREATE DATABASE c; USE c; {tables}", "c", engine=LENIENT)
+    at = data.index(b"`autre`", data.index(b"CREATE TABLE `t3`"))
+    narrow = data[:at] + data[at:].replace(b"int(11)", b"tinyint(4)", 1)
+    with LOCAL.restored(narrow.replace(b"varchar(20)", b"varchar(5)")) as (_, load, _):
+        changed = [dict(one.params) for one in load.findings if one.code is Code.VALUES_CHANGED]
+
+    assert [(one["subject"], one["count"]) for one in changed] == [
+        *((f"t{number}.court{number}", number) for number in range(12, 2, -1)),
+        ("…", 3 + 2 + 1),
+    ]
+    assert {one["tables"] for one in changed} == {13}  # of `autre` no warning says in which of the tables it is
+
+
+def test_a_value_that_imitates_a_warning_names_no_column(dump: bytes) -> None:
+    imitates = b"'x\\nWarning (Code 1265): Data truncated for column \\'Testard\\' at row 1\\nERROR 1062 (23000): '"
+    with LOCAL.restored(dump.replace(b",45,", b"," + imitates + b",")) as (_, load, _):
+        changed = [dict(one.params) for one in load.findings if one.code is Code.VALUES_CHANGED]
+
+    assert "Testard" not in repr(load)
+    assert [one["subject"] for one in changed] == [""]
 
 
 def test_an_empty_label_is_what_the_server_had() -> None:
@@ -83,4 +111,4 @@ def test_thousands_of_changed_values_are_all_counted() -> None:
     data = b"SET sql_mode='';\nCREATE TABLE `t` (a INT, b VARCHAR(3));\n" + b"INSERT INTO `t` VALUES " + rows + b";\n"
     for name in ("local", "container-10.11", "container-11.8"):
         with PLACES[name].restored(data + b"SELECT REPEAT('x', 9000000);\n") as (_, load, _):
-            assert load.findings == (finding(Code.VALUES_CHANGED, count=60_000, subject="t.b", code="1265"),)
+            assert load.findings == (finding(Code.VALUES_CHANGED, count=60_000, subject="t.b", code="1265", tables=1),)

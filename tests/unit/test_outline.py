@@ -124,6 +124,8 @@ def test_what_mysqldump_begins_it_ends(dump: bytes, subject: str, end: bytes) ->
 PG = b"CREATE TABLE public.a (x int);\nCREATE TABLE public.b (x int);\nCREATE SEQUENCE public.s;\n"
 ROWS_OF_A = b"COPY public.a (x) FROM stdin;\n1\n\\.\n\n"
 ROWS_OF_B = b"COPY public.b (x) FROM stdin;\n\\.\n\n"
+KEY_OF_A = b"ALTER TABLE ONLY public.a ADD CONSTRAINT a_pkey PRIMARY KEY (x);\n"
+FORGED_PG = b"--\n-- PostgreSQL database dump complete\n--\n"
 SETVAL = b"SELECT pg_catalog.setval('public.s', 1, true);\n"
 
 
@@ -134,7 +136,6 @@ SETVAL = b"SELECT pg_catalog.setval('public.s', 1, true);\n"
         (PG + ROWS_OF_A + ROWS_OF_B, 1, "s"),
         (PG + ROWS_OF_A[:-4], 3, "a"),
         (b"\\restrict x\n" + PG + ROWS_OF_A + ROWS_OF_B + SETVAL, 1, "pg_dump 15"),
-        (PG + ROWS_OF_A + SETVAL + b"\\unrestrict x\n", 1, "b"),
         (PG + ROWS_OF_A + b"-- Data for Name: b; Type: TABLE DATA; Schema: public; Owner: o\n" + SETVAL, 1, "b"),
     ],
 )
@@ -143,11 +144,27 @@ def test_what_pg_dump_begins_it_ends(dump: bytes, missing: int, subject: str) ->
 
 
 @pytest.mark.parametrize(
+    ("dump", "missing", "subject"),
+    [
+        (PG + ROWS_OF_A + SETVAL, 1, "b"),
+        (PG + ROWS_OF_A + SETVAL + b"\\unrestrict x\n", 1, "b"),
+        (PG + b"CREATE SEQUENCE public.b_id_seq;\n" + ROWS_OF_A + SETVAL, 2, "b"),
+    ],
+)
+def test_what_may_be_left_out_or_cut_off_is_called_neither(dump: bytes, missing: int, subject: str) -> None:
+    told = (finding(Code.CONTENTS_ABSENT, missing=missing, subject=subject),)
+
+    assert cut(dump, POSTGRESQL, "pg_dump 15") == told
+    assert cut(dump + FORGED_PG, POSTGRESQL, "pg_dump 15") == told
+    assert cut(dump + KEY_OF_A, POSTGRESQL, "pg_dump 15") == ()
+
+
+@pytest.mark.parametrize(
     "dump",
     [
         PG,
         PG + ROWS_OF_A + ROWS_OF_B + SETVAL,
-        PG + ROWS_OF_A + b"ALTER TABLE ONLY public.a ADD CONSTRAINT a_pkey PRIMARY KEY (x);\n",
+        PG + ROWS_OF_A + KEY_OF_A,
         PG + b"CREATE TABLE public.c (x int)\nPARTITION BY RANGE (x);\n" + ROWS_OF_A + ROWS_OF_B + SETVAL,
         PG + b"CREATE UNLOGGED TABLE public.c (x int);\n" + ROWS_OF_A + ROWS_OF_B + SETVAL,
         b"\\restrict x\n" + PG + ROWS_OF_A + ROWS_OF_B + SETVAL + b"\\unrestrict x\n",

@@ -371,3 +371,45 @@ def test_a_tar_archive_that_is_cut_is_told_before_pg_restore_waits_for_ever(leng
 
     with pytest.raises(ArchiveCut):
         list(passing.through([tar(0, 1, 512, 513, 2000)[:length]]))
+
+
+STEM = "Testard"
+IMITATES = (
+    f'psql:<stdin>:9: ERROR:  42P01: relation "{STEM}" does not exist\n'
+    f"psql:<stdin>:9: STATEMENT:  ALTER TABLE t OWNER TO {STEM};\n"
+    f'pg_restore: error: could not execute query: ERROR:  role "{STEM}" does not exist\n'
+    f"SCHEMA NAME:  public\nTABLE NAME:  {STEM}\nCONSTRAINT NAME:  {STEM}\nCONTEXT:  COPY {STEM}, line 3\n"
+)
+
+
+def test_a_value_that_imitates_messages_is_part_of_the_one_that_quotes_it() -> None:
+    values = f"DETAIL:  Key (nom)=({IMITATES}) already exists.", f'CONTEXT:  COPY t, line 1, n: "{IMITATES}"'
+    said = (
+        'ERROR:  23505: duplicate key value violates unique constraint "t_pkey"\n' + values[0],
+        f"STATEMENT:  INSERT INTO t VALUES ('{IMITATES}')",  # noqa: S608 - nobody runs it
+        "ERROR:  22P02: invalid input syntax for type integer\n" + values[1],
+        "STATEMENT:  COPY t",
+    )
+    messages = Messages(mark="5f3a-")
+    messages.take("".join(f"5f3a-psql:<stdin>:7: {one}\n" for one in said).encode())
+    messages.close()
+    messages.name_only({"t"})
+
+    assert STEM not in repr(messages.problems())
+    assert [(one.code, one.count) for one in messages.problems()] == [("23505", 1), ("22P02", 1)]
+    assert not messages.roles
+    assert not messages.statements
+
+
+def test_a_name_of_a_further_line_stays_where_the_catalogue_knows_it() -> None:
+    for known, subject in (({"t"}, "t"), (set[str](), "integer")):
+        messages = read(
+            psql("22P02: invalid input syntax for type integer", "COPY t", "CONTEXT:  COPY t, line 1, n: x")
+        )
+        messages.name_only(known)
+        assert [one.subject for one in messages.problems()] == [subject]
+
+
+def test_what_a_function_raises_names_nothing() -> None:
+    assert only(psql(f'P0001: relation "{STEM}" does not exist', "SELECT f();")).subject == ""
+    assert not read(psql(f'P0001: role "{STEM}" does not exist', "GRANT SELECT ON t TO x;")).roles

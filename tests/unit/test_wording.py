@@ -69,6 +69,7 @@ PARAMS: dict[str, str | int] = {
     "stage": "load",
     "subject": "t",
     "table": "patients",
+    "tables": 3,
     "taken": "2026-11-01T03:00:00+00:00",
     "total": 40,
     "until": "2026-12-31",

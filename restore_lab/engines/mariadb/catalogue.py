@@ -60,6 +60,14 @@ SELECT 'view', HEX(table_schema), HEX(table_name) FROM information_schema.tables
 SELECT 'routine', HEX(routine_schema), HEX(routine_name) FROM information_schema.routines;
 SELECT 'trigger', HEX(trigger_schema), HEX(trigger_name) FROM information_schema.triggers;
 """
+#: What a message may be about.
+KNOWN: Final = """
+SELECT HEX(schema_name) FROM information_schema.schemata
+UNION SELECT HEX(table_name) FROM information_schema.tables
+UNION SELECT HEX(column_name) FROM information_schema.columns
+UNION SELECT HEX(index_name) FROM information_schema.statistics
+UNION SELECT HEX(constraint_name) FROM information_schema.table_constraints;
+"""
 #: Tables without transactions that hold rows; of these engines the number is exact.
 NOT_TRANSACTIONAL: Final = (
     SYSTEM

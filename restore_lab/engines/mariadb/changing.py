@@ -9,6 +9,7 @@ Source: https://mariadb.com/kb/en/mariadb-error-code-reference/, https://mariadb
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,8 +22,8 @@ from restore_lab.findings import Code, Finding, finding
 
 #: So many columns are told apart; what is beyond counts under no name.
 _MOST_COLUMNS: Final = 1000
-#: So many are looked up.
-_MOST_ASKED: Final = 100
+#: So many tables are named; what was changed in further ones is told in one sum.
+NAMED: Final = 10
 _BEGINNINGS: Final = (b"Warning (Code ", b"Error (Code ")
 _ERROR: Final = re.compile(rb"Error \(Code (\d{1,5})\): ")
 #: Only what is behind every value is read; a note of the same number leaves the value what it is, or rounds it.
@@ -94,14 +95,14 @@ class Warnings:
         key = (code, Column(table.decode("utf-8", "replace"), name.decode("utf-8", "replace")))
         self._run[key] = self._run.get(key, 0) + 1
 
-    def unplaced(self) -> tuple[str, ...]:
-        """Name the columns whose table no warning names."""
-        return tuple(dict.fromkeys(column.name for _, column in self.counts if column.name and not column.table))
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns that warnings name: a value may have imitated one, so each is looked up."""
+        return tuple(dict.fromkeys(column.name for _, column in self.counts if column.name))
 
 
 def places(columns: Iterable[str]) -> str:
     """Ask which tables have these columns, and of which type; whether a date of zero is warned of, first."""
-    names = ", ".join(f"CONVERT(0x{name.encode().hex()} USING utf8mb4)" for name in list(columns)[:_MOST_ASKED])
+    names = ", ".join(f"CONVERT(0x{name.encode().hex()} USING utf8mb4)" for name in columns)
     return (
         SYSTEM  # noqa: S608 - hexadecimal digits
         + "SELECT '', @@global.sql_mode LIKE '%NO_ZERO_DATE%', '';\n"
@@ -121,11 +122,14 @@ class Places:
         """Give the types a column of that name has."""
         return frozenset(kind for _, kind in self.of.get(column.name.casefold(), ()))
 
-    def shown(self, column: Column) -> str:
-        """Name a column with its table, where only one has it."""
+    def placed(self, column: Column) -> Column:
+        """Give a column that is there with its table, where one is named or alone has it; nameless if there is none."""
         tables = {table for table, _ in self.of.get(column.name.casefold(), ())}
-        table = column.table or (tables.pop() if len(tables) == 1 else "")
-        return f"{table}.{column.name}" if table else column.name
+        if not tables:
+            return Column("", "")
+        if column.table:
+            return column if column.table.casefold() in {table.casefold() for table in tables} else Column("", "")
+        return Column(tables.pop() if len(tables) == 1 else "", column.name)
 
 
 def read_places(stdout: bytes) -> Places:
@@ -146,9 +150,17 @@ def judge_changes(warnings: Warnings, where: Places, outline: Outline, dump: Dum
     changed = dict(warnings.counts)
     for key in [*_kept_zero_dates(changed, where, outline), *_kept_empty_labels(changed, where, dump)]:
         del changed[key]
-    if changed:
-        (code, column), _ = max(changed.items(), key=lambda one: one[1])
-        yield finding(Code.VALUES_CHANGED, count=sum(changed.values()), subject=where.shown(column), code=code)
+    by_table: dict[str, Counter[tuple[str, Column]]] = {}
+    for (code, column), count in changed.items():
+        placed = where.placed(column)
+        by_table.setdefault(placed.table or placed.name, Counter())[code, placed] += count
+    counted = sorted(by_table.values(), key=Counter.total, reverse=True)
+    for counts in counted[:NAMED]:
+        (code, column), _ = counts.most_common(1)[0]
+        subject = f"{column.table}.{column.name}" if column.table else column.name
+        yield finding(Code.VALUES_CHANGED, count=counts.total(), subject=subject, code=code, tables=len(counted))
+    if rest := sum(counts.total() for counts in counted[NAMED:]):
+        yield finding(Code.VALUES_CHANGED, count=rest, subject="…", code="…", tables=len(counted))
 
 
 def zero_dates(outline: Outline) -> Iterator[Finding]:

@@ -11,10 +11,10 @@ from restore_lab.counted import KeyCount, ObjectCount, TableCount
 from restore_lab.engines import announced
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.mariadb import catalogue, references, spoiling
-from restore_lab.engines.mariadb.catalogue import Table
+from restore_lab.engines.mariadb.catalogue import Table, read_hex
 from restore_lab.engines.mariadb.changing import Places, Warnings, judge_changes, places, read_places, zero_dates
 from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
-from restore_lab.engines.mariadb.messages import Cause
+from restore_lab.engines.mariadb.messages import PRIVILEGES, Cause
 from restore_lab.engines.mariadb.references import Answers, Asked
 from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, READER, LiveServer, refusal, refused_by
 from restore_lab.engines.outline import Outline
@@ -53,8 +53,13 @@ class MariadbDatabase:
         done = self.server.feed(
             passage.through(chunks), tally.take, warnings.take, timeout_seconds=self.load_timeout_seconds
         )
+        words = passage.outline.words
+        words.add(PRIVILEGES)
         if not self._still_ours():
+            tally.name_only(words, lines=passage.lines)
             return Load(seconds=done.seconds, problems=tally.problems(), findings=self._why_gone())
+        words.add(map(read_hex, self.server.ask([catalogue.KNOWN], timeout_seconds=_CATALOGUE_SECONDS).splitlines()))
+        tally.name_only(words, lines=passage.lines)
         tables = self._tables()
         named = frozenset(f"{table.database}.{table.name}" for table in tables)
         told = judge(tally, passage, dump, named)
@@ -193,8 +198,8 @@ class MariadbDatabase:
     def _changes(self, warnings: Warnings, outline: Outline, dump: Dump) -> tuple[Finding, ...]:
         warnings.close()
         where = Places()
-        if unplaced := warnings.unplaced():
-            where = read_places(self.server.ask([places(unplaced)], timeout_seconds=_CATALOGUE_SECONDS))
+        if columns := warnings.columns():
+            where = read_places(self.server.ask([places(columns)], timeout_seconds=_CATALOGUE_SECONDS))
         return tuple(judge_changes(warnings, where, outline, dump))
 
     def _without_transactions(self, tables: Sequence[Table]) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from restore_lab.engines.mariadb.messages import LINE_BYTES, Cause, Message, rea
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.remarks import Remarks
 from restore_lab.engines.tokens import Dialect
+from restore_lab.engines.vocabulary import Vocabulary
 from restore_lab.findings import Code, Finding, finding
 
 _TAIL_BYTES: Final = 64 * 1024
@@ -128,6 +129,18 @@ class Tally:
             )
             for group in self.groups()
         )
+
+    def name_only(self, words: Vocabulary, *, lines: int) -> None:
+        """Let go of every name that is no known one and every line beyond the last: a value may have written them."""
+        groups, self._groups = self.groups(), {}
+        for group in groups:
+            message, problem = group.message, group.message.problem
+            line = problem.line if problem.line is not None and problem.line <= lines else None
+            subject = problem.subject if words.knows(problem.subject) else ""
+            name = message.name if message.name != problem.subject or subject else ""
+            message = replace(message, problem=replace(problem, subject=subject, line=line), name=name)
+            key = (problem.code, subject, message.cause, name, group.excused)
+            self._groups.setdefault(key, _Group(message=message, excused=group.excused)).count += group.count
 
     def _keep(self, part: bytes) -> None:
         self._line += part[: max(0, LINE_BYTES - len(self._line))]

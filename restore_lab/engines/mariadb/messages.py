@@ -85,10 +85,17 @@ _SUBJECTS: Final[dict[str, re.Pattern[str]]] = {
         ("1286", r"Unknown storage engine '(\w+)'$"),
         ("1193", r"Unknown system variable '(\w+)'$"),
         ("1231", r"Variable '(\w+)' can't be set to the value of "),
-        ("1227", r"Access denied; you need \(at least one of\) the ([A-Z ,]+) privilege"),
+        ("1227", r"Access denied; you need \(at least one of\) the ([A-Z_ ,]+) privilege"),
     )
     for code in codes.split()
 }
+#: What a message may name that neither a dump nor the catalogue does.
+#: Source: https://mariadb.com/kb/en/grant/#global-privileges
+PRIVILEGES: Final = (
+    *("FILE", "SUPER", "EVENT", "PROCESS", "RELOAD", "SHUTDOWN", "SET USER", "READ_ONLY ADMIN", "CONNECTION ADMIN"),
+    *("BINLOG ADMIN", "BINLOG MONITOR", "BINLOG REPLAY", "FEDERATED ADMIN", "REPLICATION SLAVE", "SHOW DATABASES"),
+    *("REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN", "REPLICA MONITOR"),
+)
 _CAUSES: Final[dict[str, Cause]] = {
     code: cause
     for cause, codes in (

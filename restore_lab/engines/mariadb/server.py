@@ -23,6 +23,8 @@ DEFAULT_DATABASE: Final = "restored"
 ADMIN: Final = "restore_lab_admin"
 READER: Final = "restore_lab_reader"
 _PACKET_BYTES: Final = 1024**3
+#: What a table kept in memory may take; the server allots room for it by tenths of this.
+_HEAP_TABLE_BYTES: Final = 1024**3
 _BUFFER_POOL_BYTES: Final = 128 * 1024 * 1024
 _START_SECONDS: Final = 120.0
 _REACH_SECONDS: Final = 60.0
@@ -252,6 +254,7 @@ class LiveServer:
             "--local-infile=0",
             "--event-scheduler=OFF",  # DISABLED would refuse to bring events back at all
             f"--max-allowed-packet={_PACKET_BYTES}",
+            f"--max-heap-table-size={_HEAP_TABLE_BYTES}",
             "--max-error-count=65535",  # the most there is: each warning of a statement that brings many rows
             f"--innodb-buffer-pool-size={_BUFFER_POOL_BYTES}",
             f"--loose-innodb-buffer-pool-size-max={_BUFFER_POOL_BYTES}",

@@ -47,10 +47,25 @@ NAMES: Final = (
     " UNION ALL SELECT 'trigger', '', t.tgname FROM pg_trigger t;"
 )
 
+#: What a message may be about.
+KNOWN: Final = "SELECT relname FROM pg_class UNION SELECT conname FROM pg_constraint UNION SELECT typname FROM pg_type;"
+
 #: One statement a table, each then run by psql: no rule, view or child table can stand in for the table itself.
 ROWS_OF_TABLES: Final = (
     "SELECT format('SELECT %L, %L, count(*) FROM ONLY %I.%I', n.nspname, c.relname, n.nspname, c.relname)"
     f" {RELATIONS} AND c.relkind = 'r' ORDER BY n.nspname, c.relname\n\\gexec\n"
+)
+
+
+#: Whether any table of the dump has an index, then each that has none and holds rows, and whether a counter numbers it.
+KEYLESS: Final = (
+    f"SELECT '', '', EXISTS (SELECT {RELATIONS} AND c.relkind = 'r'"
+    " AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid));\n"
+    "SELECT format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM ONLY %I.%I)', n.nspname, c.relname,"
+    " EXISTS (SELECT FROM pg_depend d JOIN pg_class s ON s.oid = d.objid WHERE d.classid = 'pg_class'::regclass"
+    " AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i') AND s.relkind = 'S'),"
+    f" n.nspname, c.relname) {RELATIONS} AND c.relkind = 'r'"
+    " AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid) ORDER BY n.nspname, c.relname\n\\gexec\n"
 )
 
 

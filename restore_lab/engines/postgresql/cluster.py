@@ -15,12 +15,13 @@ import io
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.engines.base import Row
 from restore_lab.engines.postgresql.catalogue import READER
+from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import LOADING, LOGIN_TRIGGERS_SINCE, QUESTIONING, SERVER
 from restore_lab.errors import EngineFailed
 from restore_lab.process import KEPT_OUTPUT_BYTES, Completed
@@ -39,6 +40,8 @@ _QUESTION_SECONDS: Final = 60.0
 #: How much longer than the server's own limit a client may take.
 MARGIN_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.1
+#: Run a client under another name.
+_LOAD: Final = 'program=$(command -v "$1") && shift && ln -sf "$program" "$0" && exec "$0" "$@" 2>&1 >/dev/null'
 
 REFUSAL = re.compile(rb"^(?:psql:<stdin>:\d+: )?(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}): ", re.MULTILINE)
 
@@ -189,21 +192,24 @@ class Cluster:
         argv: Iterable[str],
         *,
         stdin: Iterable[bytes],
-        said: Callable[[bytes], object],
+        messages: Messages,
         timeout_seconds: float,
         connection: tuple[str, str] = (BOOTSTRAP, TARGET),
     ) -> Completed:
-        """Run a loading client over a `connection` (user, database); its stderr goes to `said` as it comes.
+        """Run a loading client over a `connection` (user, database); its `messages` are read as they come.
 
-        What it prints, which could be rows, is dropped. A database that a dump makes read-only is still written to.
+        What it prints, which could be rows, is dropped. A database that a dump makes read-only is still written to. The
+        client runs under a name that begins with the mark by which its messages are known.
         """
+        program, *words = argv
         environment = self.environment(*connection, LOADING)
         del environment["PGCLIENTENCODING"]
+        environment["PGAPPNAME"] = program  # else it would be the name with its mark, which a dump could read
         return self.machine.run(
-            ("/bin/sh", "-c", 'exec "$@" 2>&1 >/dev/null', "client", *argv),
+            ("/bin/sh", "-c", _LOAD, f"{self.machine.scratch}/{messages.mark}{program}", program, *words),
             timeout_seconds=timeout_seconds,
             stdin=stdin,
-            stdout=said,
+            stdout=messages.take,
             environment=environment,
         )
 

@@ -26,7 +26,7 @@ from restore_lab.engines.postgresql.cluster import (
 from restore_lab.engines.postgresql.load import Loading
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import READING
-from restore_lab.engines.postgresql.wording import subject_of
+from restore_lab.engines.postgresql.wording import named_by
 from restore_lab.errors import EngineFailed, QueryRefused
 from restore_lab.findings import Code, Problem, finding, reduce_message, safe_text
 from restore_lab.sandboxes.base import Completed
@@ -233,4 +233,4 @@ def _refused(done: Completed, timeout_seconds: float) -> Exception:
     if not code or done.exit_code == NO_CONNECTION:
         return EngineFailed(f"the server did not answer ({code or done.exit_code})")
     first = done.stderr.decode("utf-8", "replace").partition(f"{code}: ")[2].partition("\n")[0]
-    return QueryRefused(code, safe_text(subject_of(code, first, done.stderr)))
+    return QueryRefused(code, safe_text(named_by(code, first)))

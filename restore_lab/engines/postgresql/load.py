@@ -7,6 +7,7 @@ input, one table after the other. Source: PostgreSQL manual, "SQL Dump", "psql",
 from __future__ import annotations
 
 import re
+import secrets
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -20,14 +21,15 @@ from restore_lab.engines.base import HEAD_BYTES, Dump, Load
 from restore_lab.engines.encodings import copied_as_text
 from restore_lab.engines.naming import Named
 from restore_lab.engines.outline import Outline
-from restore_lab.engines.postgresql.catalogue import MADE_BY_US, NAMES, READ_ONLY_DATABASES, SCHEMAS, quoted
+from restore_lab.engines.postgresql.catalogue import KNOWN, MADE_BY_US, NAMES, READ_ONLY_DATABASES, SCHEMAS, quoted
 from restore_lab.engines.postgresql.cluster import ADMIN, BOOTSTRAP, PSQL, TARGET, Cluster
 from restore_lab.engines.postgresql.heads import series_of
 from restore_lab.engines.postgresql.meaning import Meaning, may_follow_from_absence
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
+from restore_lab.engines.postgresql.referring import keyless
 from restore_lab.engines.tokens import Dialect
-from restore_lab.findings import Code, Finding, finding
+from restore_lab.findings import Code, Finding, finding, safe_text
 from restore_lab.process import Completed
 
 #: As pg_dump writes it, in plain dumps and in the contents of archives.
@@ -44,6 +46,8 @@ _ABSENCES: Final = {
     Meaning.EXTENSION_ABSENT: Code.EXTENSION_ABSENT,
     Meaning.COLLATION_ABSENT: Code.COLLATION_ABSENT,
 }
+#: A load that did not come to its end: what came last is missing for that.
+_UNFINISHED: Final = frozenset({Code.ARCHIVE_DAMAGED, Code.DUMP_CUT})
 _MACHINE_FAULTS: Final = {
     Meaning.SERVER_LOST: Code.SERVER_FAILED,
     Meaning.NO_ROOM: Code.MACHINE_DISK_FULL,
@@ -63,7 +67,7 @@ class Loading:
     dump: Dump
     server_version: str
     timeout_seconds: float
-    _messages: Messages = field(default_factory=Messages)
+    _messages: Messages = field(default_factory=lambda: Messages(mark=_mark()))
     _setting: str = ""
     _loader: str = BOOTSTRAP
     #: Whether the beginning looks as if copied in text mode, which ruins an archive.
@@ -85,7 +89,7 @@ class Loading:
             done = self.cluster.load(
                 _PSQL_LOADS if self._is_plain else _PG_RESTORE_LOADS,
                 stdin=passing.through(chunks),
-                said=self._messages.take,
+                messages=self._messages,
                 timeout_seconds=self.timeout_seconds,
                 connection=(self._loader, TARGET),
             )
@@ -94,6 +98,7 @@ class Loading:
         self._messages.close()
         if not self._messages.of(Meaning.SERVER_LOST):
             self._replay()
+        self._messages.name_only(frozenset() if self._messages.of(Meaning.SERVER_LOST) else self._known())
         seconds = time.monotonic() - started
         findings = (
             *self._of_end(done, passing),
@@ -104,8 +109,17 @@ class Loading:
         if outline and passing.ended and not self._messages.of(Meaning.SERVER_LOST):
             there = self._names()
             findings += tuple(announced.absent(outline, there, default="", findings=findings))
+        if not _UNFINISHED.intersection(one.code for one in findings) and announced.all_came(findings):
+            findings += tuple(keyless(self.cluster, self.cluster.databases()))
         problems = (*self._messages.problems(), *self._left)
         return Load(seconds=seconds, problems=problems, findings=findings)
+
+    def _known(self) -> frozenset[str]:
+        """Name what a message's further lines may be about."""
+        databases = self.cluster.databases()
+        return frozenset(
+            safe_text(str(name)) for one in databases for (name,) in self.cluster.rows(KNOWN, database=one)
+        )
 
     def _names(self) -> dict[str, set[Named]]:
         """Name what is there, in every database: a trigger by its name alone, which only its table makes one."""
@@ -151,15 +165,16 @@ class Loading:
                 continue
             # Dumps older than 2018 name no schema in a GRANT, but set the search path before it.
             path = f"SET search_path = {', '.join(quoted(name) for name in schemas)};\n"
-            replies = Messages(keeps_every_statement=True)
+            replies = Messages(keeps_every_statement=True, mark=_mark())
             self.cluster.load(
                 _PSQL_LOADS,
                 connection=(ADMIN, database),
                 stdin=(path.encode(), *(f"{statement.rstrip().rstrip(';')};\n".encode() for statement in statements)),
-                said=replies.take,
+                messages=replies,
                 timeout_seconds=self.timeout_seconds,
             )
             replies.close()
+            replies.name_only(self._known())
             self._messages.roles |= replies.roles
             statements = replies.statements
             problems = tuple(replace(problem, harmful=True, first_line=None) for problem in replies.problems())
@@ -240,6 +255,10 @@ class Loading:
             yield from announced.cut(passing.outline, self.dump, refused=refused)
         if self._is_plain and self.dump.tool and passing.ended and not any(mark in passing.tail for mark in _END_MARKS):
             yield finding(Code.END_MARK_ABSENT)
+
+
+def _mark() -> str:
+    return f"{secrets.token_hex(8)}-"
 
 
 def make_roles(cluster: Cluster, roles: Iterable[str]) -> None:

@@ -12,6 +12,8 @@ from restore_lab.engines.remarks import without_remarks
 #: syntax_error and feature_not_supported: appendix A of the manual.
 _SYNTAX_ERROR: Final = "42601"
 _NOT_SUPPORTED: Final = "0A000"
+#: What a function raises may say anything.
+RAISED: Final = "P0"
 #: Code of what a client says of itself: there is no SQLSTATE in it.
 CLIENT: Final = "CLIENT"
 
@@ -103,7 +105,7 @@ def meaning(message: Message) -> Meaning:
         return _BY_CODE.get(code, Meaning.SILENT)
     if code == CLIENT:
         return _of_client(message)
-    if text.startswith('role "') and text.endswith('" does not exist'):
+    if not code.startswith(RAISED) and text.startswith('role "') and text.endswith('" does not exist'):
         return _of_role(statement)
     for absent, meant in _ABSENT:
         if absent.match(text):

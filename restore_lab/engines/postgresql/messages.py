@@ -1,21 +1,23 @@
 """What psql and pg_restore say while a dump loads: read as it comes, judged, counted; nothing raw outlives a message.
 
 psql is asked for `VERBOSITY=verbose` (it names the SQLSTATE) and `--echo-errors` (it repeats the failed statement);
-pg_restore repeats the statement unasked but keeps the SQLSTATE to itself. Source: PostgreSQL manual, "psql",
-"pg_restore".
+pg_restore repeats the statement unasked but keeps the SQLSTATE to itself. Each begins a message with its own name; for
+a load that name has a random beginning, so that no text among the data can look like a message. Source: PostgreSQL
+manual, "psql", "pg_restore"; PostgreSQL's src/common/logging.c.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
 from restore_lab.counted import ProblemCount
 from restore_lab.engines.postgresql.meaning import CLIENT, Meaning, Message, can_be_replayed, meaning
-from restore_lab.engines.postgresql.wording import code_by_wording, subject_of
-from restore_lab.findings import Problem, reduce_message
+from restore_lab.engines.postgresql.wording import code_by_wording, named_by, placed_by
+from restore_lab.findings import Problem, reduce_message, safe_text
 
 #: How much of one message is held while it is read: psql repeats a failed INSERT whole.
 _MESSAGE_BYTES: Final = 64 * 1024
@@ -26,7 +28,7 @@ _MOST_KINDS: Final = 1000
 _MOST_ROLES: Final = 1000
 _STATEMENTS_CHARACTERS: Final = 16 * 1024 * 1024
 
-_BEGINNING = re.compile(rb"^(?:psql(?::<stdin>:\d+)?|pg_restore): ", re.MULTILINE)
+_BEGINNING: Final = rb"^%s(?:psql(?::<stdin>:\d+)?|pg_restore): "
 _PSQL = re.compile(
     r"psql(?::<stdin>:(\d+))?: (?:(STATEMENT):  |[^\s:]+:  ([0-9A-Z]{5}): |(error|fatal): )?(.*)", re.DOTALL
 )
@@ -44,12 +46,13 @@ _HARMLESS: Final = (Meaning.HARMLESS, Meaning.ROLE_ABSENT)
 class Messages:
     """A client's messages, counted as they arrive; memory is bounded whatever the client says.
 
-    `roles` are those missing, `statements` what named them and can be given again (every failed one, for
-    `keeps_every_statement`); `forgot` is whether some had to be let go, `errors_ignored` whether pg_restore came to its
-    end in spite of errors.
+    `mark` is what the client's name begins with. `roles` are those missing, `statements` what named them and can be
+    given again (every failed one, for `keeps_every_statement`); `forgot` is whether some had to be let go,
+    `errors_ignored` whether pg_restore came to its end in spite of errors.
     """
 
     keeps_every_statement: bool = False
+    mark: str = ""
     roles: dict[str, None] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
     forgot: bool = False
@@ -58,21 +61,28 @@ class Messages:
     _characters: int = 0
     _waiting: bytearray = field(default_factory=bytearray)
     _last: tuple[Message, bytes] | None = None
+    #: What a field named that a value may imitate, with what the message's own first line names.
+    _doubtful: dict[tuple[str, str], str] = field(default_factory=dict)
+    _beginning: re.Pattern[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know how a message begins."""
+        self._beginning = re.compile(_BEGINNING % re.escape(self.mark.encode()), re.MULTILINE)
 
     def take(self, piece: bytes) -> None:
         """Read on; a message is read to its end when the next one begins."""
         self._waiting += piece
-        starts = [found.start() for found in _BEGINNING.finditer(self._waiting)]
+        starts = [found.start() for found in self._beginning.finditer(self._waiting)]
         for begin, end in pairwise(starts):
             self._read(bytes(self._waiting[begin:end]))
         if starts:
             del self._waiting[: starts[-1]]
         if len(self._waiting) > 2 * _MESSAGE_BYTES:
-            del self._waiting[_MESSAGE_BYTES:-_BEGINNING_BYTES]
+            del self._waiting[_MESSAGE_BYTES : -_BEGINNING_BYTES - len(self.mark)]
 
     def close(self) -> None:
         """Count what is left: the client has ended."""
-        if _BEGINNING.match(self._waiting):
+        if self._beginning.match(self._waiting):
             self._read(bytes(self._waiting))
         self._waiting.clear()
         self._count()
@@ -85,7 +95,18 @@ class Messages:
         """Give all problems, in the order they were first seen."""
         return tuple(self._counts.values())
 
+    def name_only(self, known: Container[str]) -> None:
+        """Let go of every subject that a value may have imitated, unless it is a name that the catalogue knows."""
+        counts, self._counts = self._counts, {}
+        for (code, subject, meant), count in counts.items():
+            sure = subject if subject in known else self._doubtful.get((code, subject), subject)
+            before = self._counts.get((code, sure, meant))
+            self._counts[code, sure, meant] = replace(
+                before or count, subject=sure, count=count.count + (before.count if before else 0)
+            )
+
     def _read(self, raw: bytes) -> None:
+        raw = raw.removeprefix(self.mark.encode())
         text = raw[:_MESSAGE_BYTES].decode("utf-8", "replace")
         if found := _PSQL.match(text):
             self._read_psql(found, raw)
@@ -126,7 +147,10 @@ class Messages:
         self._last = None
         if (meant := meaning(message)) is Meaning.SILENT:
             return
-        subject = subject_of(message.code, message.text, raw)
+        subject = named_by(message.code, message.text)
+        if len(self._doubtful) < _MOST_KINDS and (place := placed_by(message.code, message.text, raw)):
+            self._doubtful[safe_text(message.code, 16), safe_text(place)] = safe_text(subject)
+            subject = place
         self._add(reduce_message(raw, code=message.code, subject=subject, line=message.line), meant)
         self._keep(message, meant)
 

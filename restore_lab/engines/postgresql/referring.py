@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from restore_lab.engines.postgresql import references as questions
 from restore_lab.engines.postgresql.cluster import ADMIN, Cluster
 from restore_lab.engines.postgresql.one_by_one import Answers, Session, Statement, ask_each
 from restore_lab.engines.postgresql.settings import READING
-from restore_lab.findings import Problem, safe_text
+from restore_lab.findings import Code, Finding, Problem, finding, safe_text
 
 #: Database, schema, table and constraint of 63 bytes each.
 _LONGEST_NAME: Final = 256
@@ -47,6 +47,22 @@ def references(cluster: Cluster, databases: Sequence[str], *, limit_seconds: flo
         behind += [asked[at].about for at, value in compared.values.items() if value == "t"]
         unanswered += (*_silent(counted), *_silent(compared))
     return References(keys=tuple(keys), behind=tuple(dict.fromkeys(behind)), unanswered=tuple(unanswered))
+
+
+def keyless(cluster: Cluster, databases: Iterable[str]) -> Iterator[Finding]:
+    """Say which tables hold rows and have no key or index where some must have been: pg_dump writes those last.
+
+    All of them in a database without any; else those whose rows a counter numbers. Raises as `Database.load`.
+    """
+    for database in databases:
+        (_, _, any_key), *tables = cluster.rows(
+            catalogue.KEYLESS, database=database, timeout_seconds=_CATALOGUE_SECONDS
+        )
+        bare = [(schema, name) for schema, name, numbered in tables if any_key == "f" or numbered == "t"]
+        if bare:
+            schema, name = bare[0]
+            shown = str(name) if schema == "public" else f"{schema}.{name}"
+            yield finding(Code.KEYS_ABSENT, tables=len(bare), table=shown)
 
 
 def views(cluster: Cluster, databases: Sequence[str], reader: str, *, each_seconds: float) -> Views:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from restore_lab.engines.postgresql.meaning import RAISED
+
 _NAME: Final = r'"([^"\n:]{1,130})"'
 _THING: Final = (
     r"(?:relation|table|view|materialized view|index|sequence|type|schema|extension|language|collation|database|role"
@@ -105,13 +107,21 @@ def code_by_wording(text: str) -> str:
     return next((code for form, code in _CODES if form.match(text)), _UNKNOWN)
 
 
-def subject_of(code: str, text: str, raw: bytes) -> str:
-    """Give the identifier a message is about, "" when none is certain; `raw` is the message with all its lines."""
-    places = (field.group(1).decode("utf-8", "replace") for form in _FIELDS if (field := form.search(raw)))
-    place = next(places, "")
-    if place and code.startswith(_ABOUT_VALUES):
-        return place
+def named_by(code: str, text: str) -> str:
+    """Give the identifier that a message's first line is about, "" when none is certain."""
     if code in ("XX001", "XX002") and (damaged := _DAMAGED.match(text)):
         return damaged.group(1)
-    wording = next((found.group(1) for form in _SUBJECTS if (found := form.match(text))), "")
-    return wording or place
+    if code.startswith(RAISED):
+        return ""
+    return next((found.group(1) for form in _SUBJECTS if (found := form.match(text))), "")
+
+
+def placed_by(code: str, text: str, raw: bytes) -> str:
+    """Give the identifier in a message's further lines where it says more than the first one; `raw` has them all.
+
+    A value quoted in an earlier line may imitate it: whoever asks has to know the name.
+    """
+    if not code.startswith(_ABOUT_VALUES) and named_by(code, text):
+        return ""
+    places = (field.group(1).decode("utf-8", "replace") for form in _FIELDS if (field := form.search(raw)))
+    return next(places, "")

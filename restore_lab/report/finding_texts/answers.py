@@ -73,6 +73,11 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Table {table}: no date in the past, freshness of the data unknown"),
         action=msgid("compare with the live software, and check where the test looks for dates"),
     ),
+    Code.DATES_UNREADABLE: FindingText(
+        plain=msgid("Dates are kept in a form that this test does not read: how recent the data are is not known."),
+        exact=msgid("Table {table}: nothing in the column named was read as a date of the past"),
+        action=msgid("name a column that holds dates, or ask for the most recent entry in another way"),
+    ),
     Code.DATES_IN_FUTURE: FindingText(
         plain=msgid("Some entries bear a date in the future ({rows}); they were set aside."),
         exact=msgid("Table {table}: rows dated after the backup {rows}, ignored"),

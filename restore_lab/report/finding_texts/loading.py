@@ -24,6 +24,16 @@ LOADING_TEXTS: Final = {
         exact=msgid("Dump cut: {missing} announced and not brought to their end; first: {subject}"),
         action=msgid("make a new backup now, and check the room left on the disk that takes it"),
     ),
+    Code.CONTENTS_ABSENT: FindingText(
+        plain=msgid("Parts of the backup hold no data: either it is cut, or they are left out of it on purpose."),
+        exact=msgid("Contents not in the dump, which is cut or leaves them out: {missing}; first: {subject}"),
+        action=msgid("find out whether the backup leaves these parts out on purpose; if not, make a new backup"),
+    ),
+    Code.KEYS_ABSENT: FindingText(
+        plain=msgid("The data came back without the keys that tell records apart: the end of the backup may be lost."),
+        exact=msgid("Tables that hold rows and have no key or index: {tables}; first: {table}"),
+        action=msgid("compare with the live software; if it has these keys, make a new backup"),
+    ),
     Code.ANNOUNCED_ABSENT: FindingText(
         plain=msgid("Parts that the backup says it holds did not come back."),
         exact=msgid("Objects of kind {kind} announced by the dump and absent after the load: {count}; first: {name}"),
@@ -31,7 +41,9 @@ LOADING_TEXTS: Final = {
     ),
     Code.VALUES_CHANGED: FindingText(
         plain=msgid("Some values were cut or changed when they were put back."),
-        exact=msgid("Values cut or changed by the load: {count}; first: {subject} (warning {code})"),
+        exact=msgid(
+            "Values of {subject} cut or changed by the load: {count} (warning {code}); tables concerned: {tables}"
+        ),
         action=msgid("have the settings of the live database compared with those of the backup"),
     ),
     Code.ZERO_DATES: FindingText(
