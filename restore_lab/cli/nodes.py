@@ -42,7 +42,7 @@ def prepare(  # noqa: PLR0913 - click's own shape: one argument an option
     from restore_lab.sandboxes.raspberry_pi import node as nodes  # noqa: PLC0415 - quick --help
     from restore_lab.sandboxes.raspberry_pi.preparing import ACCOUNT, look  # noqa: PLC0415
     from restore_lab.sandboxes.raspberry_pi.preparing import prepare as prepared  # noqa: PLC0415
-    from restore_lab.ssh import Account, connected, host_key_of, make_key  # noqa: PLC0415
+    from restore_lab.ssh.connection import Account, connected, host_key_of, make_key  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     if not re.fullmatch(NODE_NAME, name):
@@ -77,7 +77,7 @@ def check(folder: str, name: str, *, as_json: bool) -> int:
     """Say what the node NAME of this lab lacks; touches nothing there."""
     from restore_lab.sandboxes.raspberry_pi import node as nodes  # noqa: PLC0415
     from restore_lab.sandboxes.raspberry_pi.preparing import look  # noqa: PLC0415
-    from restore_lab.ssh import connected  # noqa: PLC0415
+    from restore_lab.ssh.connection import connected  # noqa: PLC0415
 
     known = nodes.read_node(load_lab(Path(folder)).root / "nodes" / name)
     with connected(known.account) as link:

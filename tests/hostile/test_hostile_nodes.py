@@ -21,7 +21,7 @@ from integration.damaged import as_usual
 from node.access import LOOPBACK
 from node.fault_proxy import babbling_server, silent_server
 
-from restore_lab import drill, ssh
+from restore_lab import drill
 from restore_lab.errors import ExitCode, MachineFailed
 from restore_lab.evidence import Verdict
 from restore_lab.findings import Code
@@ -29,6 +29,7 @@ from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.node import read_node
 from restore_lab.scenario import load_scenario
 from restore_lab.signature.keys import SigningKey
+from restore_lab.ssh.connection import connected, make_key
 
 _LIMIT_SECONDS = 1.0
 _ACCOUNT = "restore-lab"
@@ -161,13 +162,14 @@ def node_folder(lab: Path, server: Server) -> Path:
     said = f'host = "{LOOPBACK}"\nport = {server.port}\nuser = "{_ACCOUNT}"\nowner = "Essai"\n'
     (folder / "node.toml").write_text(said, "utf-8")
     (folder / "known_hosts").write_text(f"[{LOOPBACK}]:{server.port} {server.host_key}\n", "ascii")
-    ssh.make_key(folder / "key")
+    make_key(folder / "key")
     return folder
 
 
 @pytest.fixture(autouse=True)
 def _short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore_lab.ssh._CONNECT_SECONDS", _LIMIT_SECONDS)
+    monkeypatch.setattr("restore_lab.ssh.connection._CONNECT_SECONDS", _LIMIT_SECONDS)
+    monkeypatch.setattr("restore_lab.ssh.link._ANSWER_SECONDS", _LIMIT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_no_server_keeps_us_waiting_beyond_a_limit(tmp_path: Path, name: str) ->
         account = read_node(node_folder(tmp_path, server)).account
         began = time.monotonic()
 
-        with pytest.raises((MachineFailed, TimeoutError)), ssh.connected(account) as link:
+        with pytest.raises((MachineFailed, TimeoutError)), connected(account) as link:
             link.run(("/bin/true",), timeout_seconds=_LIMIT_SECONDS)
 
         assert time.monotonic() - began < 8 * _LIMIT_SECONDS

@@ -161,7 +161,8 @@ def test_a_link_that_falls_silent_ends_in_time_and_the_node_wipes_the_copy_by_it
 ) -> None:
     for name, seconds in {"lease.SILENCE_SECONDS": 8, "lease._ANSWER_SECONDS": 5.0}.items():
         monkeypatch.setattr(f"restore_lab.sandboxes.raspberry_pi.{name}", seconds)
-    monkeypatch.setattr("restore_lab.ssh._CONNECT_SECONDS", 4.0)
+    monkeypatch.setattr("restore_lab.ssh.connection._CONNECT_SECONDS", 4.0)
+    monkeypatch.setattr("restore_lab.ssh.link._ANSWER_SECONDS", 4.0)
     root = lab("postgresql", ON_A_NODE)
     with fault_proxy(node) as proxy:
         lab_node(root, proxy.node)

@@ -19,7 +19,7 @@ from restore_lab.sandboxes.raspberry_pi.machine import MARGIN_BYTES, PREFIX, Nod
 from restore_lab.sandboxes.raspberry_pi.node import FILE_NAME, Facts, Node, ask, read_node
 from restore_lab.sandboxes.raspberry_pi.remains import dead, remove
 from restore_lab.settings import NodeFolder
-from restore_lab.ssh import HostKeyChanged, connect, connected
+from restore_lab.ssh.connection import HostKeyChanged, connect, connected
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

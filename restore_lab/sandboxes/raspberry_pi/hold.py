@@ -14,7 +14,7 @@ from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
 from restore_lab.sandboxes.local.seal import Mechanism, Seal
 from restore_lab.sandboxes.raspberry_pi.slice import Slice
-from restore_lab.ssh import Link
+from restore_lab.ssh.link import Link
 
 _TRIAL_SECONDS = 30.0
 

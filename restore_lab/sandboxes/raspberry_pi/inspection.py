@@ -12,7 +12,7 @@ from restore_lab.sandboxes.local.seal import Mechanism
 from restore_lab.sandboxes.raspberry_pi.hold import Hold
 from restore_lab.sandboxes.raspberry_pi.node import MEMORY_FOLDER, Facts, Node
 from restore_lab.sandboxes.raspberry_pi.slice import Proof
-from restore_lab.ssh import Link
+from restore_lab.ssh.link import Link
 
 KIND: Final = "raspberry-pi"
 

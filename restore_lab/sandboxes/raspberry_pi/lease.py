@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.raspberry_pi.remains import WIPE_SECONDS, WIPING
 from restore_lab.sandboxes.raspberry_pi.slice import MOST_TASKS
-from restore_lab.ssh import Link, LinkLost, Running
+from restore_lab.ssh.link import Link, LinkLost, Running
 
 #: Without a word for so long, a node takes its client for dead.
 SILENCE_SECONDS = 40

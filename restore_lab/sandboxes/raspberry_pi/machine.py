@@ -26,7 +26,8 @@ from restore_lab.sandboxes.raspberry_pi.lease import Lease
 from restore_lab.sandboxes.raspberry_pi.node import CARD_FOLDER, MEMORY_FOLDER, Facts, Node
 from restore_lab.sandboxes.raspberry_pi.remains import end, remove
 from restore_lab.sandboxes.raspberry_pi.slice import Slice
-from restore_lab.ssh import Link, LinkLost, Running, connected
+from restore_lab.ssh.connection import connected
+from restore_lab.ssh.link import Link, LinkLost, Running
 
 PREFIX: Final = "restore-lab-"
 MIB: Final = 1024 * 1024

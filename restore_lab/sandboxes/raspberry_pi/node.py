@@ -13,7 +13,8 @@ from pathlib import Path
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.local.seal import SYSTEM
-from restore_lab.ssh import Account, Link
+from restore_lab.ssh.connection import Account
+from restore_lab.ssh.link import Link
 
 FILE_NAME, KEY_NAME, KNOWN_HOSTS_NAME = "node.toml", "key", "known_hosts"
 #: What `node prepare` leaves on a node, and without which no drill runs there: a host nobody prepared is not one.

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
 from restore_lab.sandboxes.raspberry_pi.node import MARKER, Facts
-from restore_lab.ssh import Link
+from restore_lab.ssh.link import Link
 
 ACCOUNT: Final = "restore-lab"
 _ARCHITECTURES: Final = ("armhf", "arm64", "amd64")

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.raspberry_pi.slice import ASKING
-from restore_lab.ssh import Link
+from restore_lab.ssh.link import Link
 
 #: A folder of some hundred megabytes on a slow card.
 WIPE_SECONDS = 120.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Limit
 from restore_lab.sandboxes.raspberry_pi.node import Facts
-from restore_lab.ssh import Link
+from restore_lab.ssh.link import Link
 
 #: How many processes and threads a whole machine may have.
 MOST_TASKS = 512

@@ -1,43 +1,29 @@
-"""Commands on another machine over SSH: the only module that uses paramiko, and the only place that quotes for a shell.
+"""Commands over one connection: a link that died is noticed, and an exit code is a program's own.
 
-What is trusted is in one `known_hosts` file, a link that died is noticed, and an exit code is a program's own: paramiko
-gives -1 for a lost link as well as for a signal, so that every command runs below a shell that outlives it. Sources:
-RFC 4254 (connection protocol), sshd(8) for known_hosts, tcp(7) for TCP_USER_TIMEOUT.
+paramiko gives -1 for a lost link as well as for a signal, so that every command runs below a shell that outlives it. This
+is the only place that quotes for a shell. Source: RFC 4254 (connection protocol).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import logging
-import os
 import select
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import paramiko
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from restore_lab.errors import MachineFailed
 from restore_lab.process import Completed, Output
 
-#: How long bytes may stay unacknowledged before the link is taken for dead.
-DEAD_AFTER_SECONDS = 10
-_CONNECT_SECONDS = 20.0
+_ANSWER_SECONDS = 20.0
 _PIECE_BYTES = 32 * 1024
-_SSH_PORT = 22
 #: How often a full window is tried again; the other end says nothing that could be waited for.
 _AGAIN_SECONDS = 0.005
 _LOOK_SECONDS = 0.5
-#: A link that breaks is an error of ours; what the library says of it would reach the screen, where nobody prints.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
 _BELOW_A_SHELL = ("/bin/sh", "-c", '"$@"; exit $?', "below")
 
 
@@ -47,21 +33,6 @@ class _TooLate(Exception):  # not an error: a limit passed, which no error of a 
 
 class LinkLost(MachineFailed):
     """The connection broke: what ran at the other end may have ended well, or not at all."""
-
-
-class HostKeyChanged(MachineFailed):
-    """The host has another key than the one that is known."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
-    """Whom to be on which host, by which key; `known_hosts` holds the one key that the host may have."""
-
-    host: str
-    user: str
-    key: Path
-    known_hosts: Path
-    port: int = 22
 
 
 @dataclass(kw_only=True, slots=True)
@@ -170,10 +141,10 @@ class Link:
         return Running(channel=self._begun(argv), host=self.host)
 
     def _begun(self, argv: Sequence[str]) -> paramiko.Channel:
-        too_late = threading.Timer(_CONNECT_SECONDS, self.close)  # paramiko itself waits for an answer without a limit
+        too_late = threading.Timer(_ANSWER_SECONDS, self.close)  # paramiko itself waits for an answer without a limit
         too_late.start()
         try:
-            channel = self.transport.open_session(timeout=_CONNECT_SECONDS)
+            channel = self.transport.open_session(timeout=_ANSWER_SECONDS)
             channel.exec_command(shlex.join((*_BELOW_A_SHELL, *argv)))
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LinkLost(f"{self.host} did not take a command") from error
@@ -208,110 +179,6 @@ class Link:
                 raise _TooLate
             if not moved:
                 _wait(channel, _LOOK_SECONDS if fed_up else _AGAIN_SECONDS)
-
-
-@contextmanager
-def connected(account: Account) -> Iterator[Link]:
-    """Connect for as long as the block lasts; see `connect`."""
-    link = connect(account)
-    try:
-        yield link
-    finally:
-        link.close()
-
-
-def connect(account: Account) -> Link:
-    """Connect by the one key, to the one host key; nobody's agent, no password. The caller closes.
-
-    Raises:
-        MachineFailed: nobody answers, the host has another key than the known one, or the account is refused.
-    """
-    client = paramiko.SSHClient()
-    try:
-        client.load_host_keys(str(account.known_hosts))
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        _connect(client, account)
-        client.get_transport().set_keepalive(DEAD_AFTER_SECONDS // 2)
-    except BaseException:
-        client.close()
-        raise
-    return Link(host=account.host, client=client)
-
-
-@dataclass(frozen=True, slots=True)
-class HostKey:
-    """A host's public key, as a line of known_hosts and as OpenSSH prints its fingerprint."""
-
-    line: str
-    fingerprint: str
-
-
-def host_key_of(host: str, port: int) -> HostKey:
-    """Ask a host for its key; whose key it is, nobody has said yet.
-
-    Raises:
-        MachineFailed: nobody answers.
-    """
-    try:
-        transport = paramiko.Transport(_socket(host, port))
-        try:
-            transport.start_client(timeout=_CONNECT_SECONDS)
-            key = transport.get_remote_server_key()
-        finally:
-            transport.close()
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise MachineFailed(f"{host}:{port} does not speak SSH", hint="is it on, and on this network?") from error
-    name = host if port == _SSH_PORT else f"[{host}]:{port}"
-    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode("ascii").rstrip("=")
-    return HostKey(f"{name} {key.get_name()} {key.get_base64()}", f"SHA256:{digest}")
-
-
-def make_key(path: Path) -> None:
-    """Make an Ed25519 key pair without a passphrase: `path`, 0600, and `path`.pub, in OpenSSH's own form."""
-    key = ed25519.Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        target.write(private)
-    path.with_suffix(".pub").write_bytes(public + b"\n")
-
-
-def _connect(client: paramiko.SSHClient, account: Account) -> None:
-    where = f"{account.host}:{account.port}"
-    try:
-        client.connect(
-            account.host,
-            port=account.port,
-            username=account.user,
-            key_filename=str(account.key),
-            sock=_socket(account.host, account.port),
-            allow_agent=False,
-            look_for_keys=False,
-            timeout=_CONNECT_SECONDS,
-            banner_timeout=_CONNECT_SECONDS,
-            auth_timeout=_CONNECT_SECONDS,
-        )
-    except paramiko.BadHostKeyException as error:
-        raise HostKeyChanged(
-            f"{where} has another host key than the known one: somebody may stand in between",
-            hint="if the node was set up anew, `restore-lab node prepare` pins its new key",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        raise MachineFailed(
-            f"{where} refuses the account {account.user}", hint="run `restore-lab node prepare` for it again"
-        ) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        said = str(error) if isinstance(error, OSError) else error.__class__.__name__
-        raise MachineFailed(f"no SSH connection to {where}: {said}", hint="is it on, and on this network?") from error
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    made = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, DEAD_AFTER_SECONDS // 2)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-    return made
 
 
 def _drained(channel: paramiko.Channel, out: Output, err: Output) -> bool:
