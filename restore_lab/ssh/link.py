@@ -1,7 +1,7 @@
 """Commands over one connection: a link that died is noticed, and an exit code is a program's own.
 
-paramiko gives -1 for a lost link as well as for a signal, so that every command runs below a shell that outlives it. This
-is the only place that quotes for a shell. Source: RFC 4254 (connection protocol).
+paramiko gives -1 for a lost link as well as for a signal, so that every command runs below a shell that outlives it.
+This is the only place that quotes for a shell. Source: RFC 4254 (connection protocol).
 """
 
 from __future__ import annotations
