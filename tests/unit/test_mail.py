@@ -258,8 +258,14 @@ def test_no_name_of_the_database_travels_by_mail(passed: Evidence) -> None:
         *(("database", "base_morel"), ("subject", "index_nir"), ("role", "role_secret")),
     )
     names = [value for _, value in params]
-    rest = (("rows", 12), ("minimum", 1000), ("previous", 12000), ("month", "2026-10"), ("count", 3))
-    rest = (*rest, ("began", "2026-11-01"))
+    rest = (
+        ("rows", 12),
+        ("minimum", 1000),
+        ("previous", 12000),
+        ("month", "2026-10"),
+        ("count", 3),
+        ("began", "2026-11-01"),
+    )
     for code in Code:
         found = Finding(code=code, params=(*params, *rest), restore_id="r1")
         evidence = replace(passed, findings=(GradedFinding(finding=found, severity=Severity.RESERVATION),))
