@@ -91,6 +91,13 @@ IMAGES: Mapping[str, Image] = {
     )
 }
 
+_NO_SUITE = (
+    "no image is made: no Debian release has this server; a dump of its series is restored on the next newer one, and "
+    "the report says so, or on a local machine where it is installed (apt.postgresql.org)"
+)
+#: Series that dumps may be of and that no image is made for, with what to do instead.
+NOT_MADE: Mapping[str, str] = {"postgresql:14": _NO_SUITE, "postgresql:16": _NO_SUITE}
+
 
 def find(image: Image) -> BuiltImage | None:
     """Look an image up on this host, whatever recipe it was built from; None when it is not there.

@@ -20,7 +20,7 @@ from restore_lab.errors import ExitCode, RestoreLabError
 COMMANDS = {
     "deliver": "mails",
     "demo": "labs",
-    "doctor": "labs",
+    "doctor": "examining",
     "image": "images",
     "init": "labs",
     "key": "keys",

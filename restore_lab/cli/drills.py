@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from restore_lab.cli.held import Duration, hold
-from restore_lab.errors import ExitCode
+from restore_lab.errors import ExitCode, SourceUnreachable
 from restore_lab.evidence import Verdict, to_json
 from restore_lab.holding import LONGEST
 from restore_lab.lab import load_lab
@@ -72,17 +72,22 @@ def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
     """List every backup a drill may restore, the one it would choose, and why."""
     lab = load_lab(Path(folder))
     now = datetime.now(lab.settings.practice.zone)
-    listed = []
+    listed, faults = [], []
     for restore in load_scenario(lab, name).settings.restore:
         place = lab.place(restore.place)
         if place.backup is None:
             continue
-        candidates = place.backup.candidates(now=now, zone=lab.settings.practice.zone)
-        choice = choose(candidates, asked_for=asked_for, now=now)
-        listed.append((place, choice))
+        try:
+            candidates = place.backup.candidates(now=now, zone=lab.settings.practice.zone)
+        except SourceUnreachable as error:
+            if not as_json:
+                raise
+            faults.append({"place": place.name, "fault": error.message, "hint": error.hint})
+            continue
+        listed.append((place, choose(candidates, asked_for=asked_for, now=now)))
     if as_json:
-        click.echo(json.dumps([_as_plain(place.name, choice) for place, choice in listed], indent=2))
-        return ExitCode.PASSED
+        click.echo(json.dumps([*(_as_plain(place.name, choice) for place, choice in listed), *faults], indent=2))
+        return ExitCode.INCONCLUSIVE if faults else ExitCode.PASSED
     for place, choice in listed:
         click.echo(f"{place.name}  {place.label}")
         for candidate in choice.candidates:
@@ -92,7 +97,7 @@ def points(folder: str, name: str, asked_for: str, *, as_json: bool) -> int:
             why = f"{candidate.standing.value}, dated by {point.dated_by}"
             click.echo(f"{mark} {when:%Y-%m-%d %H:%M %Z}  {point.size_bytes:>14,} bytes  {point.point_id!a}  ({why})")
         for found in choice.findings:
-            click.echo(f"  {found.code} {dict(found.params)}")
+            click.echo(f"  {found.code}  {', '.join(f'{key} {value}' for key, value in found.params)}".rstrip())
     return ExitCode.PASSED
 
 

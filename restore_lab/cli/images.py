@@ -21,8 +21,11 @@ def image() -> None:
 @click.option("--all", "everything", is_flag=True, help="Build every image there is a recipe for.")
 def build_images(names: tuple[str, ...], base: str | None, *, everything: bool) -> None:
     """Build images, or find them built from the very same recipe."""
-    from restore_lab.images import IMAGES, build  # noqa: PLC0415 - quick --help
+    from restore_lab.images import IMAGES, NOT_MADE, build  # noqa: PLC0415 - quick --help
 
+    for name in names:
+        if name in NOT_MADE:
+            raise UsageError(f"{name}: {NOT_MADE[name]}", hint=f"there are: {', '.join(IMAGES)}")
     unknown = [name for name in names if name not in IMAGES]
     if unknown or not (names or everything):
         said = f"no image is called {', '.join(unknown)}" if unknown else "name an image, or --all"

@@ -1,4 +1,4 @@
-"""`init`, `demo`, `doctor`: making a lab, and saying what it and this machine lack."""
+"""`init`, `demo`: making a lab."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-
-from restore_lab.errors import ExitCode, RestoreLabError
-from restore_lab.lab import Lab, load_lab
 
 
 @click.command(epilog="For example: restore-lab init cabinet-durand")
@@ -53,72 +50,6 @@ def demo(ctx: click.Context, folder: Path, engine: str, patients: int) -> int:
     return code
 
 
-@click.command(epilog="For example: restore-lab doctor")
-@click.pass_obj
-def doctor(folder: str) -> int:
-    """Say what this machine and this lab lack, and how to get it."""
-    from restore_lab.cli.mails import say_mail  # noqa: PLC0415 - quick --help
-
-    lab = load_lab(Path(folder))
-    click.echo(f"ok    {lab.root}/lab.toml")
-    faults = [fault for fault in (_key(lab), say_mail(lab), *_scenarios(lab)) if fault]
-    for fault in faults:
-        click.echo(f"FAULT {fault}")
-    _machines(lab)
-    return ExitCode.USAGE if faults else ExitCode.PASSED
-
-
 def _command() -> str:
     """How this command can be typed again: its name where that is found, else its path."""
     return "restore-lab" if shutil.which("restore-lab") else str(Path(sys.argv[0]).resolve())
-
-
-def _key(lab: Lab) -> str:
-    from restore_lab.drill import open_key  # noqa: PLC0415
-
-    if not lab.settings.signature.key.exists():
-        click.echo("to do no signing key yet, and no drill without one")
-        click.echo('      restore-lab key create --holder "Your name"')
-        return ""
-    try:
-        held = open_key(lab)
-    except RestoreLabError as error:
-        return f"{error.message}\n      {error.hint}"
-    click.echo(f"ok    signing key {held.key_id[:16]}")
-    return ""
-
-
-def _scenarios(lab: Lab) -> list[str]:
-    from restore_lab.scenario import load_scenario  # noqa: PLC0415
-
-    faults = []
-    for path in sorted((lab.root / "scenarios").glob("*/scenario.toml")):
-        name = path.parent.name
-        try:
-            scenario = load_scenario(lab, name)
-        except RestoreLabError as error:
-            faults.append(f"{error.message}\n      {error.hint}")
-            continue
-        click.echo(f"ok    scenario {name}")
-        for restore in scenario.settings.restore:
-            if not any(check.proves_data for check in restore.check):
-                click.echo(f"warn  scenario {name}: no question about {restore.place}'s own data; it cannot pass")
-                click.echo("      name its main tables under `counts`, or add a freshness, sql or pytest check")
-    return faults or ([] if list((lab.root / "scenarios").glob("*/scenario.toml")) else ["the lab has no scenario"])
-
-
-def _machines(lab: Lab) -> None:
-    """Say which servers a drill could run on here and on the lab's nodes, those that lack the same on one line."""
-    from restore_lab.engines import ENGINES  # noqa: PLC0415
-    from restore_lab.sandboxes import AUTOMATIC  # noqa: PLC0415
-    from restore_lab.sandboxes.raspberry_pi.driver import nodes_of  # noqa: PLC0415
-
-    servers = [server for engine in ENGINES.values() for server in engine().offered()]
-    here = ((driver().kind, driver()) for driver in AUTOMATIC)
-    for kind, sandbox in (*here, *((f"node {one.node.name}", one) for one in nodes_of(lab.root))):
-        lacks: dict[str | None, list[str]] = {}
-        for server in servers:
-            lacks.setdefault(sandbox.lacks(server), []).append(f"{server.engine} {server.series}")
-        for lack, names in lacks.items():
-            said = f"{kind}: {', '.join(names)}"
-            click.echo(f"no    {said}: {lack}" if lack else f"ok    {said}")

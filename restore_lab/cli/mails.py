@@ -80,30 +80,6 @@ def deliver_due(lab: Lab, code: ExitCode, *, quiet: bool) -> ExitCode:
     return _first(code, _say_faults(told))
 
 
-def say_mail(lab: Lab) -> str:
-    """Say whether mail is set, without the network; give what is wrong with it, or nothing."""
-    from restore_lab.delivery.deliver import waiting_mails  # noqa: PLC0415 - as in `deliver`
-    from restore_lab.delivery.smtp import password_of, trusted  # noqa: PLC0415
-
-    mail = lab.settings.mail
-    if mail is None:
-        click.echo("no    mail: lab.toml has no [mail], nothing is sent")
-        return ""
-    try:
-        trusted(mail)
-        password_of(mail)
-        waits = waiting_mails(lab)
-    except RestoreLabError as error:
-        return f"mail: {error.message}\n      {error.hint}"
-    copies = f", {len(mail.copies)} in copy" if mail.copies else ""
-    server = f"{mail.host}:{mail.server_port} ({mail.security})"
-    click.echo(f"ok    mail to {_people(len(mail.recipients))}{copies} by {server}; not tried")
-    if waits:
-        click.echo(f"to do {waits} mail{'s' if waits > 1 else ''} not delivered yet")
-        click.echo("      restore-lab deliver")
-    return ""
-
-
 @contextmanager
 def _busy() -> Iterator[None]:
     """Say on a terminal what is waited for."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from restore_lab.errors import ExitCode, SealBroken
+from restore_lab.errors import ExitCode, KeyMissing, SealBroken
 from restore_lab.lab import Lab, load_lab
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ def _certificate(lab: Lab) -> Certificate:
     from restore_lab.signature.keys import load_certificate  # noqa: PLC0415 - quick --help
 
     path = lab.settings.signature.certificate
+    if not path.exists() and not any(lab.reports.glob("register*.jsonl")):
+        raise KeyMissing(
+            f"there is no signing key yet, and no register: {path} is not there",
+            hint='restore-lab key create --holder "Your name"',
+        )
     try:
         return load_certificate(path.read_bytes())
     except (OSError, ValueError) as error:

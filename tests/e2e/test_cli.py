@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -180,6 +181,29 @@ def test_points_lists_backups_as_text_and_as_json(lab: Path) -> None:
     assert (plain[0]["chosen"], plain[0]["candidates"][0]["id"], plain[0]["findings"]) == (name, name, [])
 
 
+def test_points_says_as_json_too_that_the_place_is_not_there(copy: Path) -> None:
+    shutil.rmtree(copy / "backups")
+
+    text = restore_lab("points", "--scenario", "annual", lab=copy)
+    plain = restore_lab("points", "--scenario", "annual", "--json", lab=copy)
+
+    assert (text.code, text.out, plain.code) == (3, "", 3)
+    (said,) = json.loads(plain.out)
+    assert said["fault"] in text.err
+    assert "backups" in said["fault"]
+
+
+def test_points_says_what_there_is_to_say_in_plain_words(copy: Path) -> None:
+    (backup,) = (copy / "backups").iterdir()
+    ahead = backup.with_name(re.sub(r"\d{4}-\d\d-\d\d", "2099-01-01", backup.name))
+    shutil.copy2(backup, ahead)
+
+    seen = restore_lab("points", "--scenario", "annual", lab=copy)
+
+    assert "  BACKUP_DATED_IN_FUTURE  taken 2099-01-01\n" in seen.out
+    assert "{" not in seen.out
+
+
 def test_the_register_is_listed_and_verified(lab: Path) -> None:
     listed = restore_lab("register", "list", lab=lab)
     verified = restore_lab("register", "verify", "--json", lab=lab)
@@ -204,6 +228,41 @@ def test_a_changed_register_exits_5(copy: Path) -> None:
     seen = restore_lab("run", "--scenario", "annual", lab=copy)
     assert (seen.code, "REGISTER_BROKEN" in seen.out) == (5, True)
     assert (copy / "reports" / "register.2.jsonl").is_file()
+
+
+REGISTERS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "one removed": lambda lines: [*lines[:1], *lines[2:]],
+    "two in another order": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+    "its end cut off": lambda lines: lines[:-1],
+    "its last line cut short": lambda lines: [*lines[:-1], lines[-1][:-20]],
+    "its beginning removed": lambda lines: lines[1:],
+}
+
+
+@pytest.mark.parametrize("what", REGISTERS)
+def test_a_register_with_an_entry_missing_or_moved_exits_5(copy: Path, what: str) -> None:
+    path = copy / "reports" / "register.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) >= 3
+    path.write_bytes(b"".join(REGISTERS[what](lines)))
+
+    seen = restore_lab("register", "verify", lab=copy)
+    plain = restore_lab("register", "verify", "--json", lab=copy)
+
+    assert (seen.code, plain.code, "FAULT" in seen.out) == (5, 5, True)
+    assert json.loads(plain.out)["faults"]
+    assert restore_lab("status", lab=copy).code == 5
+
+
+def test_a_register_of_a_lab_without_a_key_is_not_called_broken(tmp_path: Path) -> None:
+    lab = tmp_path / "cabinet"
+    restore_lab("init", lab)
+
+    for words in (("list",), ("verify",), ("verify", "--json")):
+        seen = restore_lab("register", *words, lab=lab)
+        assert (seen.code, seen.out) == (2, "")
+        assert "there is no signing key yet, and no register" in seen.err
+        assert "restore-lab key create" in seen.err
 
 
 def test_a_report_and_its_envelope_verify(lab: Path) -> None:
@@ -350,6 +409,30 @@ def test_doctor_finds_nothing_wrong_with_the_sample_lab(lab: Path) -> None:
     assert "ok    signing key" in seen.out
     assert "ok    scenario annual" in seen.out
     assert "ok    local: sqlite 3" in seen.out
+
+
+def test_doctor_says_the_same_as_json_and_how_to_get_what_is_not_there(lab: Path) -> None:
+    text = restore_lab("doctor", lab=lab)
+    plain = restore_lab("doctor", "--json", lab=lab)
+
+    remarks = json.loads(plain.out)
+    assert (text.code, plain.code) == (0, 0)
+    assert [line[6:] for line in text.out.splitlines() if not line.startswith("      ")] == [
+        one["seen"] for one in remarks
+    ]
+    local = [one for one in remarks if one["state"] == "no" and "initdb" in one["seen"]]
+    for one in local:
+        series = re.findall(r"postgresql (\d+)", one["seen"])
+        assert [f"postgresql-{number}" in one["remedy"] for number in series] == [True]
+    lacking = [one for one in remarks if one["state"] == "no" and "container: postgresql 1" in one["seen"]]
+    assert not [one for one in lacking if not one["remedy"] and "image" in one["seen"]]
+
+
+def test_an_image_that_no_debian_release_has_is_refused_with_its_reason() -> None:
+    for name in ("postgresql:14", "postgresql:16"):
+        seen = restore_lab("image", "build", name)
+        assert (seen.code, seen.out) == (2, "")
+        assert f"{name}: no image is made: no Debian release has this server" in seen.err
 
 
 def test_a_new_lab_is_told_what_it_lacks_until_it_lacks_nothing(tmp_path: Path) -> None:

@@ -259,8 +259,12 @@ def test_no_name_of_the_database_travels_by_mail(passed: Evidence) -> None:
     )
     names = [value for _, value in params]
     rest = (
-        *(("rows", 12), ("minimum", 1000), ("previous", 12000), ("count", 3)),
-        *(("month", "2026-10"), ("began", "2026-11-01")),
+        ("rows", 12),
+        ("minimum", 1000),
+        ("previous", 12000),
+        ("month", "2026-10"),
+        ("count", 3),
+        ("began", "2026-11-01"),
     )
     for code in Code:
         found = Finding(code=code, params=(*params, *rest), restore_id="r1")
