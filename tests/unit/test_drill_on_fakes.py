@@ -102,6 +102,8 @@ def test_a_reservation_passes_with_its_reason_and_exit_code_nought(stand: Stand)
 
     assert (seen.evidence.verdict, seen.exit_code) == (Verdict.PASSED_WITH_RESERVATIONS, ExitCode.PASSED)
     assert seen.evidence.reasons == ("RESTORE_TIME_OVER_OBJECTIVE",)
+    (late,) = [one.finding for one in seen.evidence.findings if one.finding.code.value in seen.evidence.reasons]
+    assert dict(late.params) == {"seconds": 1, "objective": 0}  # never « 0 s, more than 0 s »
 
 
 SOURCE_FAULTS = [
