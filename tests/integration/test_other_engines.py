@@ -102,6 +102,17 @@ def test_a_folder_of_the_host_is_seen_from_inside(need: Need) -> None:
         assert machine.conditions.isolation is Isolation.PARTIAL
 
 
+def test_two_machines_share_a_loopback_and_nothing_else(engine: Engine, need: Need) -> None:
+    sandbox = Container()
+    with sandbox.machine(need) as database, sandbox.beside(database, need) as application:
+        assert application.conditions.mechanism == f"{engine.kind.mechanism}, one loopback"
+        assert application.conditions.isolation is Isolation.SEALED
+        for machine in (database, application):
+            tried, open_ = sandbox.ways_out(machine)
+            assert (tried >= 6, open_) == (True, 0)
+    assert engine.left(f"restore-lab.lab={need.lab_id}") == []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lab:
     """The sample practice, restored in containers of one engine."""
