@@ -15,6 +15,8 @@ from restore_lab.sandboxes.raspberry_pi.slice import Proof
 from restore_lab.ssh.link import Link
 
 KIND: Final = "raspberry-pi"
+#: Where SSH is answered on a node itself, however it is reached.
+_SSHD_PORT: Final = 22
 
 
 def proof_of(hold: Hold, link: Link, *, memory_bytes: int) -> Proof:
@@ -42,8 +44,8 @@ def refuse_swap(node: Node, facts: Facts, proved: Proof) -> None:
 
 
 def question(hold: Hold) -> tuple[str, ...]:
-    """Give the command that asks from inside what can be reached."""
-    return proof.argv(str(hold.seal.folder / "label"))
+    """Give the command that tries from inside what can be reached: the node's own SSH server, beyond it, its files."""
+    return proof.argv(str(hold.seal.folder / "label"), port=_SSHD_PORT, data_bytes=hold.seal.memory_bytes)
 
 
 def conditions(node: Node, facts: Facts, hold: Hold, proved: Proof, answer: Completed) -> Conditions:
@@ -53,18 +55,20 @@ def conditions(node: Node, facts: Facts, hold: Hold, proved: Proof, answer: Comp
         MachineFailed: the question was not answered to its end.
     """
     seal = hold.seal
-    seen = proof.isolation(answer)
+    memory, file = seal.memory_bytes, seal.file_bytes
+    seen = proof.read(answer)
     return Conditions(
         sandbox=KIND,
-        isolation=Isolation.NONE if seal.mechanism is Mechanism.BARE else seen,
+        isolation=Isolation.NONE if seal.mechanism is Mechanism.BARE else seen.isolation,
         mechanism=hold.mechanism,
         storage="tmpfs" if str(seal.folder.parent) == MEMORY_FOLDER else "directory",
         limits=(
-            Limit(name="data_bytes_per_process", value=seal.memory_bytes, how="enforced"),
-            Limit(name="bytes_per_file", value=seal.file_bytes, how="enforced"),
-            Limit(name="disk_bytes", value=seal.file_bytes, how="watched"),
+            Limit(name="data_bytes_per_process", value=memory, how=seen.of_process("data", memory)),
+            Limit(name="bytes_per_file", value=file, how=seen.of_process("file", file)),
+            Limit(name="disk_bytes", value=file, how="watched"),
             *proved.limits,
         ),
+        unproved=seen.unproved,
         node=node.name,
         hardware=f"{facts.hardware}, {facts.architecture}, {facts.memory_bytes // 1024**2} MiB",
     )
