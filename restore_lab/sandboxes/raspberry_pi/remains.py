@@ -48,7 +48,10 @@ quit() {
 }
 wipe() {
   quit "$1"
-  if stop "$1"; then rm -rf -- "$1"; else rm -rf -- "$1/data"; fi 2>/dev/null
+  stop "$1"
+  stopped=$?
+  rm -rf -- "$1/data" 2>/dev/null # first: what is left of a removal cut short still has its label
+  [ "$stopped" = 0 ] && rm -rf -- "$1" 2>/dev/null
   if [ -e "$1" ]; then echo left; else echo gone; fi
 }
 """
