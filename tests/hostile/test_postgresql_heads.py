@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -35,11 +36,19 @@ def archive(
     return head + text("cabinet", size) + text(server, size) + text(tool, size) + b"rest" * 100
 
 
-def dump(form: str, version: str, series: str, tool: str) -> Dump:
-    return Dump(engine="postgresql", format=form, vendor="postgresql", version=version, series=series, tool=tool)
+def dump(form: str, version: str, series: str, tool: str, compression: str = "") -> Dump:
+    return Dump(
+        engine="postgresql",
+        format=form,
+        vendor="postgresql",
+        version=version,
+        series=series,
+        tool=tool,
+        compression=compression,
+    )
 
 
-CUSTOM = dump("custom", "15.3", "15", "pg_dump 16.1")
+CUSTOM = dump("custom", "15.3", "15", "pg_dump 16.1", "gzip")
 UNSAID = dump("custom", "", "", "pg_dump")
 
 
@@ -49,7 +58,7 @@ UNSAID = dump("custom", "", "", "pg_dump")
         (archive(), CUSTOM),
         (archive((1, 16)), CUSTOM),
         (archive((1, 12), size=8), CUSTOM),
-        (archive(server="9.2.4", tool="9.2.4"), dump("custom", "9.2.4", "9.2", "pg_dump 9.2.4")),
+        (archive(server="9.2.4", tool="9.2.4"), dump("custom", "9.2.4", "9.2", "pg_dump 9.2.4", "gzip")),
         (
             b"toc.dat".ljust(257, b"\0") + b"ustar".ljust(255, b"\0") + archive(form=3),
             dump("tar", "15.3", "15", "pg_dump 16.1"),
@@ -60,9 +69,11 @@ def test_an_archive_says_which_server_it_came_from(head: bytes, expected: Dump) 
     assert recognise(head) == expected
 
 
-@pytest.mark.parametrize("length", [5, 6, 8, 11, 30, 60, 75])
-def test_a_header_that_breaks_off_says_no_version(length: int) -> None:
-    assert recognise(archive()[:length]) == UNSAID
+@pytest.mark.parametrize(
+    ("length", "compression"), [(5, ""), (6, ""), (8, ""), (11, ""), (30, "gzip"), (60, "gzip"), (75, "gzip")]
+)
+def test_a_header_that_breaks_off_says_no_version(length: int, compression: str) -> None:
+    assert recognise(archive()[:length]) == replace(UNSAID, compression=compression)
 
 
 @pytest.mark.parametrize(

@@ -289,7 +289,6 @@ ROWS: Final = (
             done=f"the software keeps its dates as {done}",
             verdict=INCONCLUSIVE,
             weighing=frozenset({Code.DATES_UNREADABLE}),
-            healthy=True,
         )
         for name, form, done in (
             ("epoch-seconds", "CAST(strftime('%s', commencee_le) AS INTEGER)", "seconds since 1970"),

@@ -167,7 +167,6 @@ ROWS: Final = (
         verdict=INCONCLUSIVE,
         weighing=frozenset({Code.CONTENTS_ABSENT, Code.KEYS_ABSENT}),
         notes=frozenset({Code.NO_FOREIGN_KEYS}),
-        healthy=True,
     ),
     Row(
         name="postgresql-keys-and-left-out",

@@ -22,7 +22,8 @@ _ANSWER_SECONDS = 30.0
 
 #: Arguments: folder, seconds of silence, most KiB on disk, most bytes of memory, most tasks, label. Memory is watched
 #: until the slice's limit was shown to bite (`counts`); what a folder in memory holds is memory. Killed by the kernel
-#: for want of it is what the slice then counts, and before what the node does: asked once a command `failed`.
+#: for want of it is what the slice then counts, and before what the node does: asked once a command `failed`. The
+#: kernel's own count is not a container's: one that plays a node has its cgroup's.
 _LEASE = (
     WIPING
     + r"""
@@ -47,24 +48,28 @@ held_by_all() {
 }
 look() {
   disk=$(du -sk "$folder/data" 2>/dev/null | cut -f1) memory=0
-  if [ "$counter" = /proc/vmstat ]; then
+  if [ "$watched" ]; then
     memory=$(held_by_all)
     [ "${folder#/dev/shm/}" = "$folder" ] || memory=$((memory + ${disk:-0}))
   fi
   if [ "${disk:-0}" -gt "$most_disk" ]; then over=disk
   elif [ "$memory" -gt $((most_memory / 1024)) ]; then over=memory
-  elif [ "$1" = failed ] || [ "$counter" != /proc/vmstat ]; then
+  elif [ "$1" = failed ] || [ -z "$watched" ]; then
     now=$(kills)
     [ -z "$now" ] || [ "$now" = "$killed" ] || over=memory
   fi
   [ -z "$over" ] || quit "$folder"
 }
-counter=/proc/vmstat over=
+counter=/proc/vmstat watched=yes over=
+if [ -e /.dockerenv ] || [ -e /run/.containerenv ]; then
+  counter=/sys/fs/cgroup/memory.events
+  [ -e "$counter" ] || counter=/sys/fs/cgroup/memory/memory.oom_control
+fi
 killed=$(kills)
 while IFS= read -r -t "$silence" word; do
   case $word in
     end) break ;;
-    counts) counter=$group/memory.events killed=$(kills) ;;
+    counts) counter=$group/memory.events watched= killed=$(kills) ;;
     *) [ "$over" ] || look "$word" ;;
   esac
   echo "${over:-held}"
