@@ -37,14 +37,20 @@ objects, foreign keys, counts by table and by month, freshness. `tests/integrati
 PYTHONPATH=tests python tests/integration/test_damaged_backups.py [row ...]
 ```
 
+`tox` carries out a part of the rows each time, `tox -e nightly` the others (`tests/nightly.py` says which).
+
 - **Findings** are those that weigh on the verdict, all of them; *notes* that must be there are set in italics.
   `IDENTITY_NOT_VERIFIED` is a note of every drill without an identity question, and left out.
 - **Page 1** is the French of the report: how the restore ended, then the points shown, at most three. Figures may
   differ from one host to the next, and are not compared.
 - A name in **bold** is a backup that nothing is wrong with. It must never fail.
 
-Some damage cannot be seen: one letter changed within a value of a plain dump (`mariadb-flip-in-value`) loads as any
-other letter. Only a checksum, or a compressed form, would have shown it.
+Some damage cannot be seen: one letter changed within a value of a plain dump (`mariadb-flip-in-value`), of a database
+file, or of an archive of pg_dump that is not compressed by gzip loads as any other letter. Only a checksum would have
+shown it; the report says so where there is none.
+
+Every drill here also tries itself on the row's own backup, cut and spoilt; what that brought is not in the table unless
+it was nothing (`CONTROL_SILENT`).
 """
 
 
