@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+#: Files whose tests take longest, to be begun first: none is to be waited for alone at the end.
+LONGEST: Final = ("test_node_arm64.py", "test_node.py", "test_schedule_systemd.py", "test_annual_in_containers.py")
+
 #: File -> patterns of test names with their parameters, as in a node id (regular expressions, matched from the start).
 LEFT: Final[dict[str, tuple[str, ...]]] = {
     # every kind of backup and every series daily, each pair of them nightly
@@ -15,7 +18,7 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_whole_backup_comes_back_whole\[container-15-(custom|plain|inserts)",
         r"test_a_whole_backup_comes_back_whole\[container-17-(custom|tar|inserts)",
         r"test_a_whole_backup_comes_back_whole\[container-18-(custom|tar|plain)",
-        r"(?!test_a_whole_backup_comes_back_whole).*\[container-13",
+        r"(?!test_a_whole_backup_comes_back_whole).*\[container-(13|17)",
         r"test_a_dump_cut_between_statements_is_told.*\[container-18",
     ),
     # 10.11 is also the series of `local`
@@ -71,7 +74,7 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
     # the link breaks at each stage, in each way
     "test_node.py": (
         r"test_a_link_that_breaks.*\[(load-reset|load-flip|count-cut|count-reset|ask-cut|ask-flip)",
-        r"test_the_same_scenario_passes.*\[sqlite\]",
+        r"test_the_same_scenario_passes.*\[(sqlite|mariadb)\]",
     ),
     # other userlands and kernels of the emulated Pi, of test_node_arm64.py; systemd daily in a container
     "test_node_systemd.py": (r"test_(a_client_that|a_slice_whose|a_test_of|a_node_whose|without_bubblewrap)",),
