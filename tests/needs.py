@@ -11,6 +11,9 @@ from typing import NoReturn
 
 import pytest
 
+from restore_lab.engines import ENGINES
+from restore_lab.scenario import Auto
+
 
 def absent(what: str) -> NoReturn:
     """End a test for what is not here."""
@@ -34,6 +37,13 @@ def third_party(*names: str) -> Path:
     """Give the path of something among the databases nobody here wrote."""
     folder = os.environ.get("RESTORE_LAB_TEST_DATA")
     return Path(folder or absent("$RESTORE_LAB_TEST_DATA"), *names)
+
+
+def server_of(engine: str) -> None:
+    """Need a machine, of any kind that is there by itself, that runs a server of a database engine."""
+    servers = ENGINES[engine]().offered()
+    if not any(sandbox.lacks(server) is None for server in servers for sandbox in Auto().sandboxes()):
+        absent(f"anything that runs {engine}")
 
 
 @cache

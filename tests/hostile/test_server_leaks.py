@@ -11,12 +11,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from needs import absent
+from needs import server_of
 from stems import assert_no_leak, command, drill, killed_while_loading, replace_backup, rest
 
-from restore_lab.engines import ENGINES
 from restore_lab.sample_practice import NUMBER_STEM, STEM, Dialect, roles_sql, sql_script
-from restore_lab.sandboxes import SANDBOXES
 
 PARENTS = ("/dev/shm", "/var/tmp")  # noqa: S108 - where local machines keep their folder
 SERVERS = ("postgresql", "mariadb")
@@ -25,10 +23,8 @@ SERVERS = ("postgresql", "mariadb")
 @pytest.fixture(scope="module", params=SERVERS)
 def engine(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
-    servers = ENGINES[name]().offered()
-    if any(driver().lacks(server) is None for server in servers for driver in SANDBOXES.values()):
-        return name
-    return absent(f"anything that runs {name}")
+    server_of(name)
+    return name
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from restore_lab.demo import SEED
 from restore_lab.engines import ENGINES
 from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine
 from restore_lab.sample_practice import expected_counts
-from restore_lab.sandboxes import SANDBOXES
 from restore_lab.sandboxes.base import Need, Sandbox, Server
+from restore_lab.scenario import Auto
 from restore_lab.unpack import Measured, peel
 
 GIBIBYTE = 1024**3
@@ -27,10 +27,10 @@ MOST_COMMITTED_BYTES = 3_000_000
 def _where(engine: Engine, dump: Dump) -> tuple[Sandbox, Server]:
     lacks = []
     for server in engine.servers(dump):
-        for driver in SANDBOXES.values():
-            lack = driver().lacks(server)
+        for sandbox in Auto().sandboxes():
+            lack = sandbox.lacks(server)
             if lack is None:
-                return driver(), server
+                return sandbox, server
             lacks.append(lack)
     return absent(lacks[0])
 

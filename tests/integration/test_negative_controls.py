@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 from integration import test_postgresql_restore as postgresql
+from needs import server_of
 
 from restore_lab import drill
 from restore_lab.controls import COPY_HELD
@@ -119,6 +120,7 @@ def test_a_scenario_that_asks_little_is_still_tested_by_what_it_counts(tmp_path:
 
 
 def test_a_dump_of_mariadb_dump_is_cut_between_two_statements_and_gets_its_end(tmp_path: Path) -> None:
+    server_of("mariadb")
     data = make_demo(tmp_path / "lab", Sample(engine="mariadb", day=datetime.now(UTC).date())).read_bytes()
     dump = Mariadb().recognise(data[:HEAD_BYTES])
     assert dump is not None
