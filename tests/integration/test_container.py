@@ -20,7 +20,7 @@ from restore_lab import process
 from restore_lab.errors import MachineDiskFull, MachineFailed, MachineOutOfMemory
 from restore_lab.evidence import Limit
 from restore_lab.sandboxes.base import Machine, Need, Server
-from restore_lab.sandboxes.container import docker_engine
+from restore_lab.sandboxes.container import commands, docker_engine
 from restore_lab.sandboxes.container.driver import Container
 
 pytestmark = pytest.mark.docker
@@ -160,6 +160,57 @@ def test_a_full_tmpfs_fails_the_command_only(need: Need) -> None:
 def test_running_out_of_memory_is_said_so(machine: Machine) -> None:
     with pytest.raises(MachineOutOfMemory, match="ran out of memory"):
         machine.run(("sh", "-c", "head -c 3G /dev/zero | tail -c 2500M | wc -c; exit 3"), timeout_seconds=60)
+
+
+def test_short_commands_are_run_by_one_program_that_the_engine_began_once(machine: Machine) -> None:
+    ran_before = len(inspected(machine)["ExecIDs"] or ())
+
+    sessions = [machine.run(("cut", "-d ", "-f4,6", "/proc/self/stat"), timeout_seconds=10).stdout for _ in range(3)]
+
+    parents = {words.split()[0] for words in sessions}
+    assert len(parents) == 1, "each was begun by another"
+    assert len({words.split()[1] for words in sessions}) == 3, "two of them share a session"
+    assert len(inspected(machine)["ExecIDs"] or ()) == ran_before == 1
+
+
+def test_a_command_takes_all_its_stdin_and_says_more_than_a_pipe_holds(machine: Machine) -> None:
+    fed = os.urandom(3 * MIB)
+
+    done = machine.run(("tee", "/dev/stderr"), timeout_seconds=60, stdin=(fed[:MIB], fed[MIB:]))
+
+    assert (done.stdout, done.stderr, done.exit_code, done.fed_bytes) == (fed, fed, 0, len(fed))
+
+
+def test_a_command_that_was_killed_says_so(machine: Machine) -> None:
+    assert machine.run(("sh", "-c", "kill -TERM $$"), timeout_seconds=10).exit_code == 128 + signal.SIGTERM
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(machine: Machine) -> None:
+    done = machine.run(("sh", "-c", "sleep 60 & echo done"), timeout_seconds=30)
+
+    assert (done.stdout, done.seconds < 10) == (b"done\n", True)
+
+
+@pytest.mark.parametrize("when", ["while it runs a command", "between two"])
+def test_commands_run_without_the_program_that_is_kept_for_them(machine: Machine, when: str) -> None:
+    kill = ("sh", "-c", "kill -KILL $PPID; sleep 1")
+    if when == "between two":
+        pid = machine.run(("sh", "-c", "echo $PPID"), timeout_seconds=10).stdout.decode().strip()
+        kill = ("kill", "-KILL", pid)
+        machine.run(kill, timeout_seconds=10, stdin=iter(()))
+    else:
+        assert machine.run(kill, timeout_seconds=10).exit_code == 128 + signal.SIGKILL
+
+    done = machine.run(("tee", "/dev/stderr"), timeout_seconds=10, stdin=(b"fed",))
+
+    assert (done.stdout, done.stderr, done.exit_code) == (b"fed", b"fed", 0)
+
+
+def test_an_image_without_perl_runs_commands_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_KEEPER", ("no-such-program",))
+    again = Container().attach(machine.handle)
+
+    assert again.run(("echo", "yes"), timeout_seconds=10).stdout == b"yes\n"
 
 
 def test_a_machine_killed_from_outside_is_a_machine_that_failed(machine: Machine) -> None:

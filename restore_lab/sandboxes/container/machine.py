@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from restore_lab.sandboxes.base import Completed, Handle
 from restore_lab.sandboxes.container import diagnosis, limits, streams
 from restore_lab.sandboxes.container import docker_engine as engine
 from restore_lab.sandboxes.container import plan as plans
+from restore_lab.sandboxes.container.commands import Commands
 from restore_lab.sandboxes.container.removing import removed
 from restore_lab.sandboxes.container.trial import memory_limit_bites
 
@@ -25,15 +26,6 @@ _SHORT_SECONDS = 30.0
 _SETTLE_SECONDS = 10.0
 _IS_THERE = ("/bin/sh", "-c", 'command -v -- "$1" >/dev/null', "is-there")
 _KEEPING_OUTPUT = ("/bin/sh", "-c", 'exec "$@" >>server.log 2>&1', "server")
-#: Interrupts, terminates, kills a whole session, two seconds each; ends with 0 when nothing of it is left.
-_STOP = (
-    *("/bin/sh", "-c"),
-    """for signal in INT TERM KILL; do
-      pkill -"$signal" -s "$1"; tries=0
-      while [ "$tries" -lt 20 ]; do pgrep -s "$1" >/dev/null || exit 0; sleep 0.1; tries=$((tries + 1)); done
-    done; exit 1""",
-    "stop",
-)
 #: What the shared proof does not ask: a root mounted read-only, no way to privileges, filtered system calls, nothing
 #: mounted but what an engine mounts by itself: the machine's own names, what starts it, memory, the copy's volume.
 _MORE_QUESTIONS = r"""
@@ -64,6 +56,10 @@ class ContainerMachine:
     _conditions: Conditions | None = None
     _created: tuple[tuple[engine.Kind, str, datetime], ...] = ()
     _removals: tuple[Removal, ...] = ()
+    _commands: Commands = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._commands = Commands(self.name)
 
     @property
     def handle(self) -> Handle:
@@ -129,9 +125,12 @@ class ContainerMachine:
             MachineDiskFull, MachineOutOfMemory: a limit of the machine ended it, or a process in it.
             MachineFailed, TimeoutError: as `Machine.run`.
         """
-        done = self._execute(
-            argv, timeout_seconds, stdin=stdin, stdout=stdout, stderr=stderr, environment=environment or {}
-        )
+        frames = streams.Frames(stdout=Output(sink=stdout), stderr=Output(sink=stderr))
+        try:
+            done = self._commands.run(argv, frames, timeout_seconds, stdin=stdin, environment=environment or {})
+        except MachineFailed:
+            self._fail_if_broken()
+            raise
         if done.exit_code != 0:
             self._fail_if_broken()
         return done
@@ -156,62 +155,10 @@ class ContainerMachine:
 
     def destroy(self) -> None:
         """Kill and remove all that was created, then look it up again; failures show as ``gone=False``."""
+        self._commands.close()
         self._removals = tuple(
             removed(kind, name, created_at=at, confirmed=bool(self._id)) for kind, name, at in self._created
         )
-
-    def _execute(  # noqa: PLR0913 - the three streams of a command, each by its name
-        self,
-        argv: Sequence[str],
-        timeout_seconds: float,
-        *,
-        stdin: Iterable[bytes] | None = None,
-        stdout: Callable[[bytes], object] | None = None,
-        stderr: Callable[[bytes], object] | None = None,
-        environment: Mapping[str, str],
-    ) -> Completed:
-        began = time.monotonic()
-        announced = (*streams.ANNOUNCED, *argv)
-        exec_id, version = engine.prepare(self.name, announced, environment, stdin=stdin is not None)
-        frames = streams.Frames(stdout=Output(sink=stdout), stderr=Output(sink=stderr))
-        feed = streams.feed_of(stdin)
-        connection, early = streams.start(engine.socket_path(), version, exec_id)
-        with connection:
-            try:
-                frames.take(early)
-                streams.pump(connection, frames, feed, deadline=began + timeout_seconds)
-            except TimeoutError as error:
-                self._stop(streams.announced_pid(connection, frames))
-                raise TimeoutError(f"{argv[0]} did not end within {timeout_seconds:.0f} s") from error
-            except BaseException:
-                self._stop(streams.announced_pid(connection, frames))
-                raise
-        code = self._exit_code(exec_id)
-        if frames.announced == b"absent":
-            raise diagnosis.absent(argv[0])
-        return Completed(
-            exit_code=code,
-            stdout=bytes(frames.stdout.data),
-            stderr=bytes(frames.stderr.data),
-            cut=frames.stdout.cut or frames.stderr.cut,
-            fed_bytes=feed.fed_bytes if feed else 0,
-            seconds=time.monotonic() - began,
-        )
-
-    def _exit_code(self, exec_id: str) -> int:
-        try:
-            return engine.exit_code(exec_id)
-        except MachineFailed:
-            self._fail_if_broken()
-            raise
-
-    def _stop(self, pid: str) -> None:
-        """End a command and all it started in its session; a machine in which that fails is ended as a whole."""
-        with suppress(MachineFailed, TimeoutError):
-            if pid and self._execute((*_STOP, pid), _SHORT_SECONDS, environment={}).exit_code == 0:
-                return
-        with suppress(MachineFailed):
-            engine.remove("container", self.name)
 
     def _fail_if_broken(self) -> None:
         """Tell a command that failed from a machine that did: one that answers lives, an engine may learn it late."""
@@ -222,7 +169,7 @@ class ContainerMachine:
                 raise MachineFailed(f"the machine {self.name} is not there any more")
             diagnosis.fail_if_ended(seen)
             with suppress(MachineFailed, TimeoutError):
-                answer = self._execute(diagnosis.KILLS_QUESTION, _SHORT_SECONDS, environment={})
+                answer = self._asked(diagnosis.KILLS_QUESTION)
                 if answer.exit_code == 0:
                     break
             if time.monotonic() >= deadline:
@@ -251,7 +198,8 @@ class ContainerMachine:
         )
 
     def _asked(self, argv: tuple[str, ...]) -> Completed:
-        return self._execute(argv, _SHORT_SECONDS, environment={})
+        frames = streams.Frames(stdout=Output(), stderr=Output())
+        return self._commands.run(argv, frames, _SHORT_SECONDS)
 
 
 def _sbom(seen: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from restore_lab.errors import MachineFailed
@@ -24,17 +24,23 @@ ANNOUNCED = (
 _CONNECT_SECONDS = 60.0
 _ANNOUNCED_SECONDS = 10.0
 _STDOUT = 1
+_EXIT_CODE = 3
+_LONGEST_LINE_BYTES = 64
 _HEADER_BYTES = 8
 _LONGEST_ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(kw_only=True, slots=True)
 class Frames:
-    """Takes the multiplexed bytes apart. `announced` is the first line of stderr, None until all of it was seen."""
+    """Takes the multiplexed bytes apart. `announced` is the first line of stderr, None until all of it was seen.
+
+    `exit_code` is told by a keeper only.
+    """
 
     stdout: Output
     stderr: Output
     announced: bytes | None = None
+    exit_code: int | None = None
     _header: bytearray = field(default_factory=bytearray)
     _left: int = 0
     _line: bytearray = field(default_factory=bytearray)
@@ -60,21 +66,24 @@ class Frames:
     def _give(self, piece: bytes) -> None:
         if self._header[0] == _STDOUT:
             self.stdout.take(piece)
+        elif self._header[0] == _EXIT_CODE:
+            self.exit_code = piece[0] if piece else None
         elif self.announced is not None:
             self.stderr.take(piece)
         else:
             self._line += piece
             first, newline, rest = self._line.partition(b"\n")
-            if newline:
+            if newline or len(first) > _LONGEST_LINE_BYTES:
                 self.announced = bytes(first)
                 self.stderr.take(bytes(rest))
 
 
 @dataclass(kw_only=True, slots=True)
 class Feed:
-    """What remains to be written to the command's stdin."""
+    """What remains to be written to a command's stdin, which `stays_open` behind it when it is the keeper's."""
 
     pieces: Iterator[bytes]
+    stays_open: bool = False
     fed_bytes: int = 0
     _waiting: memoryview = field(default_factory=lambda: memoryview(b""))
 
@@ -83,7 +92,8 @@ class Feed:
         while not self._waiting:
             piece = next(self.pieces, None)
             if piece is None:
-                _close_stdin(connection)
+                if not self.stays_open:
+                    _close_stdin(connection)
                 return False
             self._waiting = memoryview(piece)
         try:
@@ -97,39 +107,59 @@ class Feed:
         return True
 
 
-def pump(connection: socket.socket, frames: Frames, feed: Feed | None, *, deadline: float) -> None:
-    """Feed stdin and read both outputs until the engine closes the connection.
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A command under way: what it is fed, what it says; `take` is given what arrives and hands on its `frames`."""
 
-    A command that stops reading its stdin is no error: what it did not take stays unread.
+    connection: socket.socket
+    frames: Frames
+    feed: Feed | None
+    take: Callable[[bytes], None]
 
-    Raises:
-        TimeoutError: `deadline` (monotonic seconds) passed; the command may still run.
-    """
-    connection.setblocking(False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection, selectors.EVENT_READ | (selectors.EVENT_WRITE if feed else 0))
-        while True:
-            limit = deadline - time.monotonic()
-            if limit <= 0:
-                raise TimeoutError
-            for _, ready in selector.select(limit):
-                if ready & selectors.EVENT_READ and not _drain(connection, frames):
-                    return
-                if ready & selectors.EVENT_WRITE and feed and not feed.write(connection):
-                    selector.modify(connection, selectors.EVENT_READ)
+    def pump(self, *, deadline: float) -> None:
+        """Feed stdin and read both outputs until the command has ended, or the engine closed the connection.
 
+        A command that stops reading its stdin is no error: what it did not take stays unread.
 
-def announced_pid(connection: socket.socket, frames: Frames) -> str:
-    """Give the command's pid inside the container, waited for when it has only just been started; "" without one."""
-    deadline = time.monotonic() + _ANNOUNCED_SECONDS
-    while frames.announced is None and time.monotonic() < deadline:
+        Raises:
+            TimeoutError: `deadline` (monotonic seconds) passed; the command may still run.
+        """
+        self.connection.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.connection, selectors.EVENT_READ | (selectors.EVENT_WRITE if self.feed else 0))
+            while self.frames.exit_code is None:
+                limit = deadline - time.monotonic()
+                if limit <= 0:
+                    raise TimeoutError
+                for _, ready in selector.select(limit):
+                    if ready & selectors.EVENT_READ and not self._drain():
+                        return
+                    if ready & selectors.EVENT_WRITE and self.feed and not self.feed.write(self.connection):
+                        selector.modify(self.connection, selectors.EVENT_READ)
+
+    def pid(self) -> str:
+        """Give its pid inside the container, waited for when it has only just been started; "" without one."""
+        self.feed = None
+        deadline = time.monotonic() + _ANNOUNCED_SECONDS
+        while self.frames.announced is None and time.monotonic() < deadline:
+            try:
+                self.pump(deadline=time.monotonic() + 0.1)
+            except TimeoutError:
+                continue
+            break
+        pid = (self.frames.announced or b"").decode("ascii", "replace")
+        return pid if pid.isdigit() else ""
+
+    def _drain(self) -> bool:
+        """Read what is there; False when the engine has closed the connection."""
         try:
-            pump(connection, frames, None, deadline=time.monotonic() + 0.1)
-        except TimeoutError:
-            continue
-        break
-    pid = (frames.announced or b"").decode("ascii", "replace")
-    return pid if pid.isdigit() else ""
+            data = self.connection.recv(PIECE_BYTES)
+        except BlockingIOError:
+            return True
+        except ConnectionResetError:
+            return False
+        self.take(data)
+        return bool(data)
 
 
 def start(engine_socket: str, api_version: str, exec_id: str) -> tuple[socket.socket, bytes]:
@@ -171,18 +201,6 @@ def _answer(connection: socket.socket) -> bytes:
     if status != [b"101"]:
         raise MachineFailed(f"the Docker engine did not start the command: {head[:64]!r}")
     return rest
-
-
-def _drain(connection: socket.socket, frames: Frames) -> bool:
-    """Read what is there; False when the engine has closed the connection."""
-    try:
-        data = connection.recv(PIECE_BYTES)
-    except BlockingIOError:
-        return True
-    except ConnectionResetError:
-        return False
-    frames.take(data)
-    return bool(data)
 
 
 def _close_stdin(connection: socket.socket) -> None:
