@@ -30,7 +30,9 @@ def make_backup(
     """
     Mariadb().start(machine, server)
     live = LiveServer(machine=machine)
-    live.ask(_into(database, script), timeout_seconds=_TIMEOUT_SECONDS)
+    loaded = machine.run(live.client(ADMIN), timeout_seconds=_TIMEOUT_SECONDS, stdin=_into(database, script))
+    if loaded.exit_code != 0:
+        raise EngineFailed(f"the script was refused: {refusal(loaded)}")
     tables = catalogue.read_tables(live.ask([catalogue.TABLES], timeout_seconds=_TIMEOUT_SECONDS))
     options = ("--routines", "--triggers", "--events", "--single-transaction", "--databases")
     done = machine.run(

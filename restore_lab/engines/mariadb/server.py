@@ -116,7 +116,7 @@ class LiveServer:
         Raises:
             EngineFailed: one of them was refused, or the answer is too long.
         """
-        pieces = (piece.encode() if isinstance(piece, str) else piece for piece in sql)
+        pieces = [piece.encode() if isinstance(piece, str) else piece for piece in sql]
         done = self.machine.run(self.client(ADMIN), timeout_seconds=timeout_seconds, stdin=pieces)
         if done.exit_code != 0 or done.cut:
             raise EngineFailed(f"the server refused a question of ours: {refusal(done)}")
@@ -131,7 +131,7 @@ class LiveServer:
             TimeoutError: the limit passed; what was said until then was said.
         """
         argv = ("/bin/sh", "-c", _TOGETHER, "ask", *self.client(user), "--force", "--unbuffered")
-        self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=sql, stdout=said)
+        self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=[*sql], stdout=said)
 
     def feed(
         self,

@@ -70,7 +70,7 @@ def ask_each(cluster: Cluster, statements: Sequence[Statement], session: Session
         done = cluster.machine.run(
             ("/bin/sh", "-c", _TOGETHER, "client", *PSQL_ASKS, "--set=ON_ERROR_STOP=0", "--file=-"),
             timeout_seconds=session.all_seconds + MARGIN_SECONDS,
-            stdin=_script(statements[:MOST_ASKED], session, mark),
+            stdin=[*_script(statements[:MOST_ASKED], session, mark)],
             stdout=said.take,
             environment=cluster.environment(session.user, session.database, session.settings),
         )

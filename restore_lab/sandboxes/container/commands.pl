@@ -60,13 +60,14 @@ while (1) {
     close $_ for $its_in, $its_out, $its_err;
     tell_back(2, "$pid\n");
 
+    my $fed = 0;
     my %from = (1 => $from_out, 2 => $from_err);
     my $has_ended = 0;
-    while (%from) {
+    while (%from || $to_it) {
         my ($readable, $writable) = ('', '');
         vec($readable, fileno $_, 1) = 1 for \*STDIN, values %from;
-        if    (length $stdin) { vec($writable, fileno $to_it, 1) = 1 }
-        elsif ($to_it)        { close $to_it; undef $to_it }
+        if    ($fed < length $stdin) { vec($writable, fileno $to_it, 1) = 1 }
+        elsif ($to_it)               { close $to_it; undef $to_it }
         my $ready = select $readable, $writable, undef, 0.2;
         if (vec $readable, fileno STDIN, 1) { kill KILL => -$pid; exit 1 }
         for my $kind (grep { vec $readable, fileno $from{$_}, 1 } sort keys %from) {
@@ -74,8 +75,8 @@ while (1) {
             else                                        { delete $from{$kind} }
         }
         if ($to_it && vec $writable, fileno $to_it, 1) {
-            my $written = syswrite $to_it, $stdin, 4096;    # PIPE_BUF: what a pipe that is ready takes without a wait
-            $stdin = defined $written ? substr $stdin, $written : '';
+            # PIPE_BUF: what a pipe that is ready takes without a wait.
+            $fed += syswrite($to_it, $stdin, 4096, $fed) // length $stdin;
         }
         # What it left behind may hold its outputs open for ever.
         last if !$ready && ($has_ended = waitpid($pid, POSIX::WNOHANG()) == $pid);
