@@ -83,7 +83,7 @@ def kinds_of_sqlite(path: Path) -> set[str]:
         CREATE TRIGGER e AFTER INSERT ON a BEGIN SELECT 1; END; CREATE VIRTUAL TABLE f USING fts5 (g);
     """)
     connection.close()
-    return set(child.inventory(str(path), "")["objects"])
+    return set(child.inventory(child.connect(str(path)), "")["objects"])
 
 
 def limits_of_local() -> set[str]:

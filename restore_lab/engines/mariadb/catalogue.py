@@ -194,9 +194,14 @@ def read_xml(stdout: bytes) -> tuple[Row, ...] | None:
     Not with an XML parser: the client writes control characters and broken UTF-8 as they are, which XML forbids, and
     a carriage return, which XML would drop. But it escapes every `<`, so its own tags cannot be mistaken.
     """
-    if stdout.count(b"<resultset ") > 1:
-        return None
-    return tuple(tuple(_fields(row)) for row in stdout.split(b"  <row>\n")[1:])
+    results = read_results(stdout)
+    return None if len(results) > 1 else results[0] if results else ()
+
+
+def read_results(stdout: bytes) -> tuple[tuple[Row, ...], ...]:
+    """Read every result of `mariadb --xml`; see `read_xml`."""
+    results = stdout.split(b"<resultset ")[1:]
+    return tuple(tuple(tuple(_fields(row)) for row in result.split(b"  <row>\n")[1:]) for result in results)
 
 
 def _fields(row: bytes) -> Iterator[str | None]:

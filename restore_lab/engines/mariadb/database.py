@@ -170,10 +170,7 @@ class MariadbDatabase:
     def _one_by_one(
         self, asked: Sequence[Asked], *, each_seconds: float, all_seconds: float, user: str = ADMIN
     ) -> tuple[tuple[str, ...], Answers]:
-        named = _named([one.table for one in asked], catalogue.questioned(self._tables(), DEFAULT_DATABASE))
-        names = tuple(
-            f"{name}.{safe_text(one.key)}" if one.key else name for one, name in zip(asked, named, strict=True)
-        )
+        names = named_asked(asked, catalogue.questioned(self._tables(), DEFAULT_DATABASE))
         said = bytearray()
         if asked:
             sql = references.script(asked, each_seconds=each_seconds)
@@ -205,7 +202,7 @@ class MariadbDatabase:
     def _without_transactions(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
         answer = self.server.ask([catalogue.NOT_TRANSACTIONAL], timeout_seconds=_CATALOGUE_SECONDS)
         found = catalogue.read_tables(answer)
-        shown = _named(found, catalogue.questioned(tables, DEFAULT_DATABASE))
+        shown = named(found, catalogue.questioned(tables, DEFAULT_DATABASE))
         return (finding(Code.NOT_TRANSACTIONAL, count=len(found), table=shown[0]),) if found else ()
 
     def _absent(self, outline: Outline, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -238,13 +235,22 @@ class MariadbDatabase:
 
 def _names(tables: Sequence[Table]) -> tuple[str, ...]:
     """Name tables for people: the database only where it is not the questioned one."""
-    return _named(tables, catalogue.questioned(tables, DEFAULT_DATABASE))
+    return named(tables, catalogue.questioned(tables, DEFAULT_DATABASE))
 
 
-def _named(tables: Sequence[Table], database: str) -> tuple[str, ...]:
+def named(tables: Sequence[Table], database: str) -> tuple[str, ...]:
+    """Name tables for people: their database only where it is not this one."""
     return tuple(
         safe_text(table.name if table.database == database else f"{table.database}.{table.name}", 2 * 64 + 1)
         for table in tables
+    )
+
+
+def named_asked(asked: Sequence[Asked], database: str) -> tuple[str, ...]:
+    """Name what each statement asks about: a table, or a key of a table."""
+    tables = named([one.table for one in asked], database)
+    return tuple(
+        f"{table}.{safe_text(one.key)}" if one.key else table for one, table in zip(asked, tables, strict=True)
     )
 
 

@@ -105,10 +105,7 @@ class LiveServer:
         Raises:
             EngineFailed: no answer.
         """
-        given = self.ask(["SELECT VERSION();"], timeout_seconds=_WORK_SECONDS).decode("utf-8", "replace").strip()
-        number, dash, rest = given.partition("-")
-        vendor = rest.partition("-")[0]
-        return safe_text(f"{number}{dash}{vendor}", 32)
+        return version_of(self.ask(["SELECT VERSION();"], timeout_seconds=_WORK_SECONDS))
 
     def ask(self, sql: Iterable[str | bytes], *, timeout_seconds: float) -> bytes:
         """Run statements of ours as administrator and give the client's tab-separated answer.
@@ -184,17 +181,7 @@ class LiveServer:
 
     def client(self, user: str) -> tuple[str, ...]:
         """Give the command of a client that logs in as one of our two users and reads statements from stdin."""
-        return (
-            "mariadb",
-            f"--defaults-file={self.path(user)}",
-            "--batch",
-            "--skip-column-names",
-            "--default-character-set=utf8mb4",
-            "--local-infile=0",
-            "--skip-reconnect",
-            "--loose-skip-print-query-on-error",
-            "--loose-sandbox",
-        )
+        return client(self.path(user))
 
     def path(self, name: str) -> str:
         """Where a file of this server lies inside the machine."""
@@ -273,6 +260,27 @@ class LiveServer:
         done = self.machine.run(argv, timeout_seconds=_WORK_SECONDS, stdin=[stdin.encode()])
         if done.exit_code != 0:
             raise EngineFailed(f"the folder of the database server could not be prepared (exit {done.exit_code})")
+
+
+def version_of(given: bytes) -> str:
+    """Give a server's version without what its packager added."""
+    number, dash, rest = given.decode("utf-8", "replace").strip().partition("-")
+    return safe_text(f"{number}{dash}{rest.partition('-')[0]}", 32)
+
+
+def client(option_file: str) -> tuple[str, ...]:
+    """Give the command of a client that reads statements from stdin, and where it connects from an option file."""
+    return (
+        "mariadb",
+        f"--defaults-file={option_file}",
+        "--batch",
+        "--skip-column-names",
+        "--default-character-set=utf8mb4",
+        "--local-infile=0",
+        "--skip-reconnect",
+        "--loose-skip-print-query-on-error",
+        "--loose-sandbox",
+    )
 
 
 def refused_by(done: Completed) -> Message | None:

@@ -13,6 +13,7 @@ from typing import Final
 from restore_lab.counted import ObjectCount, TableCount
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.postgresql import catalogue, referring, spoiling
+from restore_lab.engines.postgresql.asking import asking
 from restore_lab.engines.postgresql.cluster import (
     MARGIN_SECONDS,
     NO_CONNECTION,
@@ -35,20 +36,7 @@ from restore_lab.sandboxes.base import Completed
 _READS_ALL_SINCE: Final = 14
 #: program_limit_exceeded and query_canceled: appendix A of the manual.
 _TOO_MUCH: Final = "54000"
-#: Database, schema and table of 63 bytes each.
-_LONGEST_NAME: Final = 192
 _DATA_CORRUPTED: Final = "XX001"
-#: What one question of the operator's becomes; psql reads nothing inside dollar quotes.
-_OPEN: Final = """BEGIN READ ONLY;
-DO {outer}
-DECLARE answer refcursor := 'restore_lab_answer';
-BEGIN
-  OPEN answer NO SCROLL FOR EXECUTE {inner}
-{question}
-{inner};
-END {outer};
-FETCH FORWARD {most} FROM restore_lab_answer;
-"""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -138,12 +126,10 @@ class PostgresqlDatabase:
     def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
         """See `Database.query`.
 
-        The question becomes a cursor, which only one statement that brings rows can be, in a read-only transaction of
-        `restore_lab_reader`, which logs in as itself: RESET ROLE leads nowhere. Source: PostgreSQL manual, "Cursors".
+        Asked in a read-only transaction of `restore_lab_reader`, which logs in as itself: RESET ROLE leads nowhere.
         """
         self._let_reader_in()
-        null, outer, inner = secrets.token_hex(16), _dollar_quote(), _dollar_quote()
-        script = _OPEN.format(outer=outer, inner=inner, question=sql, most=MOST_ROWS + 1)
+        null, script = secrets.token_hex(16), f"BEGIN READ ONLY;\n{asking(sql)}"
         settings = {"statement_timeout": str(max(1, int(timeout_seconds * 1000))), **READING}
         done = self.cluster.machine.run(
             (*PSQL_ASKS, "--set=ON_ERROR_STOP=1", f"--pset=null={null}", "--file=-"),
@@ -161,8 +147,7 @@ class PostgresqlDatabase:
     def _shown(self, database: str, schema: str | None, table: str | None) -> str:
         """Name a table for people: its schema unless it is public, its database where it is not the questioned one."""
         prefix = "" if database == self._database() else f"{database}."
-        name = f"{prefix}{schema}.{table}" if prefix or schema != "public" else str(table)
-        return safe_text(name, _LONGEST_NAME)
+        return referring.shown(prefix, schema, table)
 
     def _rows(self, script: str, database: str, timeout_seconds: float) -> list[Row]:
         return self.cluster.rows(script, database=database, timeout_seconds=timeout_seconds)
@@ -219,11 +204,6 @@ class PostgresqlDatabase:
 
 def _name_of(found: Sequence[Row]) -> str:
     return safe_text(found[0][1] or "") if found else ""
-
-
-def _dollar_quote() -> str:
-    """Make a quote that no question can end. Source: PostgreSQL manual, "Dollar-Quoted String Constants"."""
-    return f"$restore_lab_{secrets.token_hex(16)}$"
 
 
 def _refused(done: Completed, timeout_seconds: float) -> Exception:

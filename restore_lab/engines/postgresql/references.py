@@ -57,6 +57,12 @@ WHERE o.contype = 'f' AND o.conparentid = 0
 {_BOUND}
 """
 
+#: The same, each counted at once by psql: schema, table, key, rows that point nowhere.
+ORPHANS_COUNTED: Final = (
+    "SELECT format('SELECT %L, %L, %L, (%s)', key.schema, key.relation, key.name, key.counting)"
+    f" FROM ({ORPHANS.strip().removesuffix(';')}) AS key (schema, relation, name, counting)\n\\gexec\n"
+)
+
 #: A default that finds its sequence by name when it runs leaves no trace in pg_depend: so did servers before 8.1.
 _BY_NAME: Final = r"^nextval\(\(?''([^'']+)''::(?:text|character varying)\)?(?:::regclass)?\)"
 _A_NAME: Final = r'^("[^"]+"|[a-z_][a-z0-9_$]*)(\.("[^"]+"|[a-z_][a-z0-9_$]*))?$'

@@ -97,10 +97,10 @@ def _silent(answers: Answers) -> tuple[Problem, ...]:
 def _statements(cluster: Cluster, question: str, database: str, main: str) -> list[Statement]:
     prefix = "" if database == main else f"{database}."
     rows = cluster.rows(question, database=database, timeout_seconds=_CATALOGUE_SECONDS)
-    return [Statement(about=_name(prefix, *row[:3]), sql=row[3] or "") for row in rows]
+    return [Statement(about=shown(prefix, *row[:3]), sql=row[3] or "") for row in rows]
 
 
-def _name(prefix: str, schema: str | None, *rest: str | None) -> str:
-    """Name a thing as `inventory` names tables."""
+def shown(prefix: str, schema: str | None, *rest: str | None) -> str:
+    """Name a table, or a key or a counter, for people: its schema unless it is public; `prefix` is its database's."""
     parts = (schema if prefix or schema != "public" else "", *rest)
     return safe_text(prefix + ".".join(part for part in parts if part), _LONGEST_NAME)

@@ -58,10 +58,14 @@ LOADING: Final = {
 }
 #: From 17 on an event trigger may fire at login, and this keeps it from doing so.
 LOGIN_TRIGGERS_SINCE: Final = 17
-#: For the operator's questions: their search path stays what the practice's database says.
+#: For the operator's questions, so that equal values read the same everywhere: their search path stays what the
+#: practice's database says.
 READING: Final = {
     "default_transaction_read_only": "on",
     "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
     "timezone": "UTC",
     "client_min_messages": "error",
 }

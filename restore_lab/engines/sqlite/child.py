@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 from typing import Any
+from urllib.parse import quote
 
 MOST_ROWS = 10_000
 MOST_BYTES = 16 * 1024 * 1024
@@ -20,12 +21,19 @@ ROWS_OF_A_VIEW = 100
 ALL_SECONDS = 900.0
 #: What only the medical software itself brings, or what SQLite keeps from schemas it does not trust: not the file's.
 NOT_THE_FILES = ("no such function", "no such module", "no such collation sequence", "unsafe use of")
+#: What one step of an online backup copies; between steps writers have their turn.
+COPIED_PAGES = 1024
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
-def connect(path: str, *, writing: bool = False) -> sqlite3.Connection:
-    """Open the file; schemas are not trusted, cells are checked as they are read."""
-    connection = sqlite3.connect(path if writing else f"file:{path}?mode=ro", uri=not writing, isolation_level=None)
+def connect(path: str, *, writing: bool = False, at_rest: bool = False) -> sqlite3.Connection:
+    """Open the file; one `at_rest`, which nobody has open, as one that nobody can change: nothing is made beside it."""
+    uri = f"file:{quote(path, safe='/:')}?mode=ro{'&immutable=1' if at_rest else ''}"
+    return wary(sqlite3.connect(path if writing else uri, uri=not writing, isolation_level=None, timeout=0.1))
+
+
+def wary(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Trust no schema in what a connection reads, and check its cells as they are read."""
     connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA cell_size_check=ON")
@@ -37,10 +45,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def load(path: str, _text: str) -> dict[str, Any]:
+def load(connection: sqlite3.Connection, _text: str) -> dict[str, Any]:
     """Run a plain dump from stdin, statement by statement, and count what fails by SQLite's code."""
     lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
-    connection = connect(path, writing=True)
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else 0)
     failed: dict[str, tuple[int, int]] = {}
     statement, first = "", 1
@@ -66,9 +73,8 @@ def run(connection: sqlite3.Connection, statement: str, failed: dict[str, tuple[
         failed[code] = (count + 1, first)
 
 
-def inventory(path: str, _text: str) -> dict[str, Any]:
+def inventory(connection: sqlite3.Connection, _text: str) -> dict[str, Any]:
     """Count rows of every ordinary table, and objects by kind."""
-    connection = connect(path)
     master = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
     tables = {
         name: connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0]  # noqa: S608 - quoted
@@ -87,17 +93,15 @@ def inventory(path: str, _text: str) -> dict[str, Any]:
     return {"tables": tables, "objects": kinds}
 
 
-def integrity(path: str, _text: str) -> dict[str, Any]:
+def integrity(connection: sqlite3.Connection, _text: str) -> dict[str, Any]:
     """Run PRAGMA integrity_check; only how many lines it gave leaves, and their class."""
-    connection = connect(path)
     lines = [row[0] for row in connection.execute("PRAGMA integrity_check(1000)")]
     asked = connection.execute("SELECT count(*) FROM sqlite_master WHERE rootpage > 0").fetchone()[0]
     return {"asked": asked, "lines": [] if lines == ["ok"] else lines}
 
 
-def spoil(path: str, text: str) -> dict[str, Any]:
+def spoil(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
     """Drop one index and every trigger, empty the table `text`: a loss made on purpose, in a copy that goes."""
-    connection = connect(path, writing=True)
     connection.execute("PRAGMA foreign_keys=OFF")
     triggers = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
     index = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchone()
@@ -109,9 +113,8 @@ def spoil(path: str, text: str) -> dict[str, Any]:
     return {"index": index[0] if index else "", "trigger": triggers[0] if triggers else ""}
 
 
-def references(path: str, text: str) -> dict[str, Any]:
+def references(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
     """Count the rows of every foreign key that point at no row; `text` is how many seconds one table may take."""
-    connection = connect(path)
     counts: list[tuple[str, str, int]] = []
     silent: list[tuple[str, str]] = []
     ends_at = time.monotonic() + ALL_SECONDS
@@ -167,9 +170,8 @@ def keys_by_columns(keys: dict[int, list[Any]]) -> dict[int, str]:
     return {number: f"{one} -> {keys[number][0][2]}" if one in several else one for number, one in about.items()}
 
 
-def views(path: str, text: str) -> dict[str, Any]:
+def views(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
     """Read the first rows of every view, each in `text` seconds; nothing of them leaves."""
-    connection = connect(path)
     connection.set_authorizer(lambda action, *_: 0 if action in _ALLOWED else sqlite3.SQLITE_DENY)
     found = names(connection, "view")
     failed: list[tuple[str, str]] = []
@@ -205,9 +207,8 @@ def reason(error: sqlite3.Error) -> str:
     return "TIMEOUT" if code == "SQLITE_INTERRUPT" else code
 
 
-def query(path: str, text: str) -> dict[str, Any]:
+def query(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
     """Answer one reading statement; anything that is not reading is denied."""
-    connection = connect(path)
     connection.set_authorizer(lambda action, *_: 0 if action in _ALLOWED else sqlite3.SQLITE_DENY)
     rows: list[list[str | None]] = []
     size = 0
@@ -220,7 +221,44 @@ def query(path: str, text: str) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def live(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
+    """Answer all that is asked of one state of a live database: whether its keys, which questions, in how many seconds.
+
+    SQLite's own online backup copies it into memory a few pages at a time, and lets writers in between; what is asked
+    then holds nobody up. Source: https://www.sqlite.org/backup.html.
+    """
+    asked = json.loads(text)
+    ends_at = time.monotonic() + asked["seconds"]
+
+    def hurry(*_: int) -> None:
+        if time.monotonic() > ends_at:
+            raise TimeoutError
+
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.backup(copy, pages=COPIED_PAGES, progress=hurry, sleep=0.005)
+    except TimeoutError:
+        return {"refused": "TIMEOUT", "about": "copy"}
+    wary(copy)
+    tables = inventory(copy, "")["tables"]
+    keys = references(copy, str(asked["seconds"])) if asked["keys"] else {"counts": None, "silent": []}
+    if keys["silent"]:
+        return {"refused": keys["silent"][0][1], "about": "keys"}
+    answers = []
+    for number, question in enumerate(asked["questions"]):
+        limit(copy, asked["seconds"])
+        try:
+            answers.append(query(copy, question))
+        except sqlite3.Error as error:
+            return {"refused": reason(error), "about": number}
+        if "refused" in answers[-1]:
+            return {"refused": answers[-1]["refused"], "about": number}
+    return {"tables": tables, "keys": keys["counts"], "answers": [answer["rows"] for answer in answers]}
+
+
 QUESTIONS = {
+    "live": live,
+    "live_at_rest": live,
     "load": load,
     "inventory": inventory,
     "integrity": integrity,
@@ -230,10 +268,14 @@ QUESTIONS = {
     "spoil": spoil,
 }
 
+#: What changes the file; all else opens it for reading only.
+WRITING = {"load", "spoil"}
+
 if __name__ == "__main__":
     try:
         text = "" if sys.argv[1] == "load" else sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
-        answer = QUESTIONS[sys.argv[1]](sys.argv[2], text)
+        how = {"writing": sys.argv[1] in WRITING, "at_rest": sys.argv[1] == "live_at_rest"}
+        answer = QUESTIONS[sys.argv[1]](connect(sys.argv[2], **how), text)
     except (sqlite3.Error, sqlite3.Warning) as error:
         answer = {"refused": getattr(error, "sqlite_errorname", type(error).__name__)}
     answer["version"] = sqlite3.sqlite_version

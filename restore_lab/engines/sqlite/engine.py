@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,7 +40,8 @@ _NAMES = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', '
 #: What the keys of one table may take.
 _KEY_SECONDS = 300.0
 _LONGEST_KEY = 256
-_CHILD = (Path(__file__).parent / "child.py").read_text("utf-8")
+#: The program that reads SQLite files, apart from ours.
+CHILD = (Path(__file__).parent / "child.py").read_text("utf-8")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,9 +137,8 @@ class _Sqlite:
         if answer.get("refused") in _RUINED:
             return Inventory(tables=(), objects=())
         self._refuse(answer)
-        tables = (TableCount(name=safe_text(name), rows=rows) for name, rows in sorted(answer["tables"].items()))
         objects = (ObjectCount(kind=kind, count=count) for kind, count in sorted(answer["objects"].items()))
-        return Inventory(tables=tuple(tables), objects=tuple(objects))
+        return Inventory(tables=counted_tables(answer["tables"]), objects=tuple(objects))
 
     def integrity(self) -> Integrity:
         """See `Database.integrity`; PRAGMA integrity_check."""
@@ -159,11 +159,7 @@ class _Sqlite:
         if (code := answer.get("refused")) in _RUINED:
             return References(keys=(), unanswered=(reduce_message(b"", code=str(code)),))
         self._refuse(answer)
-        keys = (
-            KeyCount(key=safe_text(f"{table}.{key}", _LONGEST_KEY), orphans=count)
-            for table, key, count in answer["counts"]
-        )
-        return References(keys=tuple(keys), unanswered=_problems(answer["silent"]))
+        return References(keys=counted_keys(answer["counts"]), unanswered=_problems(answer["silent"]))
 
     def views(self, *, timeout_seconds: float = 20.0) -> Views:
         """See `Database.views`; a function or a module of the medical software's own is not missed."""
@@ -221,7 +217,7 @@ class _Sqlite:
         return {**names, "table": names["table"] | names["view"]}
 
     def _argv(self, question: str, file: str) -> tuple[str, ...]:
-        return ("python3", "-I", "-c", _CHILD, question, file)
+        return ("python3", "-I", "-c", CHILD, question, file)
 
     def _ask(
         self, question: str, text: str = "", *, timeout_seconds: float = 600, file: str | None = None
@@ -243,6 +239,16 @@ class _Sqlite:
     def _refuse(self, answer: dict[str, Any]) -> None:
         if code := answer.get("refused"):
             raise QueryRefused(safe_text(str(code), 32))
+
+
+def counted_tables(rows: Mapping[str, int]) -> tuple[TableCount, ...]:
+    """Read the child's counts of tables."""
+    return tuple(TableCount(name=safe_text(name), rows=number) for name, number in sorted(rows.items()))
+
+
+def counted_keys(counts: Iterable[Sequence[Any]]) -> tuple[KeyCount, ...]:
+    """Read the child's counts of rows that point nowhere: table, columns of the key, how many."""
+    return tuple(KeyCount(key=safe_text(f"{table}.{key}", _LONGEST_KEY), orphans=count) for table, key, count in counts)
 
 
 def _problems(named: Iterable[Sequence[str]]) -> tuple[Problem, ...]:
