@@ -49,6 +49,14 @@ class NumberCount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerDigest:
+    """The answer to one of the operator's questions, keyed under the lab's secret; never the answer itself."""
+
+    name: str
+    hmac: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentCount:
     """Documents of one class (`pdf`, `jpeg`, ...): how many came back, their bytes, how many do not open."""
 

@@ -26,6 +26,7 @@ from restore_lab.errors import EXIT_CODE_PRECEDENCE, ExitCode, SourceUnreachable
 from restore_lab.events import Entered, Event, Listener, Stage
 from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, Removal, RestoreRecord, Verdict
 from restore_lab.findings import Code, Finding, finding
+from restore_lab.fingerprint import Fingerprints
 from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts, untold
 from restore_lab.holding import Holding
 from restore_lab.journal import NAME as LOG_NAME
@@ -94,7 +95,7 @@ def run(
         RestoreLabError: the disk did not take the record.
     """
     key = open_key(lab)
-    secret = open_secret(lab) if any(restore.identity for restore in scenario.settings.restore) else b""
+    secret = open_secret(lab) if any(restore.needs_secret for restore in scenario.settings.restore) else b""
     _find(lab, scenario, asked_for)
     register = Register(folder=lab.reports, certificate=key.certificate)
     clock = Clock()
@@ -155,7 +156,7 @@ def open_key(lab: Lab) -> SigningKey:
 
 
 def open_secret(lab: Lab) -> bytes:
-    """Open the lab's secret, under which answers to identity questions are compared: beside the key, unless named.
+    """Open the lab's secret, under which answers are compared and never kept: beside the key, unless named.
 
     Raises:
         KeyMissing: there is none, or others could read it.
@@ -192,6 +193,9 @@ def rehearse(
         journal.hear(event)
         listen(event)
 
+    prints = Fingerprints(
+        root=drill.lab.root, scenario=drill.scenario.name, public_key=register.public_key, secret=drill.secret
+    )
     restores: list[RestoreRecord] = []
     findings: list[GradedFinding] = []
     crossing = Crossing() if drill.scenario.settings.crosses else None
@@ -209,6 +213,7 @@ def rehearse(
             asked_for=drill.asked_for,
             previous=before.get(restore_id),
             questions=_questions(restore, drill.secret),
+            fingerprints=prints,
             notes=Notebook(record=record, listen=hear, clock=drill.clock),
             crossing=crossing,
             holding=holding,

@@ -161,6 +161,14 @@ class ServerRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FingerprintRecord:
+    """Which fingerprint of the live database a restore was compared with: when it was taken, its file's SHA-256."""
+
+    taken_at: datetime
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CheckRecord:
     """One question: `answered` is false when it could not be asked to its end."""
 
@@ -217,6 +225,7 @@ class RestoreRecord:
     identity_hmac: str | None = None
     held_until: datetime | None = None
     application: ApplicationRecord | None = None
+    fingerprint: FingerprintRecord | None = None
 
     @property
     def is_of_documents(self) -> bool:

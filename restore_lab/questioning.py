@@ -4,15 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from time import monotonic
 
 from restore_lab.checks.base import Answer, Check, Restored
+from restore_lab.checks.counts import Counts
+from restore_lab.checks.live_tables import LiveTables
 from restore_lab.engines.documents import NO_DOCUMENTS
 from restore_lab.errors import CouldNotFindOut, QueryRefused
 from restore_lab.events import Stage
 from restore_lab.evidence import CheckRecord
 from restore_lab.findings import Code
+from restore_lab.fingerprint import Fingerprints
 from restore_lab.notebook import Notebook
+from restore_lab.scenario import Restore
+
+
+def ask_restored(
+    restore: Restore, questions: Sequence[Check], restored: Restored, fingerprints: Fingerprints, notes: Notebook
+) -> None:
+    """Ask all there is to ask; where a fingerprint of the live database is near the backup, against that too."""
+    found = fingerprints.near(
+        restore.place,
+        restored.taken_at,
+        engine=restored.engine.kind,
+        within=timedelta(hours=restore.fingerprint_within_hours),
+        until=restored.now,
+    )
+    for name in found.unusable:
+        notes.note(Code.FINGERPRINT_UNUSABLE, name=name)
+    notes.keep(fingerprint=found.record)
+    if found.fingerprint is None:
+        ask_all(questions, restored, notes)
+        return
+    counts = tuple(check for check in restore.check if isinstance(check, Counts))
+    live = found.fingerprint.live(fingerprints.secret)
+    ask_all((*questions, LiveTables(counts=counts)), replace(restored, live=live), notes)
 
 
 def ask_all(checks: Sequence[Check], restored: Restored, notes: Notebook) -> None:

@@ -27,11 +27,12 @@ from restore_lab.errors import (
 from restore_lab.events import BytesRead, Stage
 from restore_lab.evidence import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.findings import Code, safe_text
+from restore_lab.fingerprint import Fingerprints
 from restore_lab.holding import Holding
 from restore_lab.lab import Lab, Place
 from restore_lab.lending import Lending
 from restore_lab.notebook import Notebook
-from restore_lab.questioning import ask_all
+from restore_lab.questioning import ask_restored
 from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.scenario import Restore
 from restore_lab.sources.base import RecoveryPoint, Source, choose
@@ -70,6 +71,7 @@ class Rehearsal:
     asked_for: str
     previous: Previous | None
     questions: tuple[Check, ...]
+    fingerprints: Fingerprints
     notes: Notebook
     holding: Holding | None = None
     crossing: Crossing | None = None
@@ -201,7 +203,7 @@ class Rehearsal:
                 lab_id=self.lab.lab_id,
             )
             with on_top(self.restore.application, lending, ground, restored) as asked:
-                ask_all(self.questions, asked, self.notes)
+                ask_restored(self.restore, self.questions, asked, self.fingerprints, self.notes)
             if self.holding is None:  # a copy that somebody is to look at is not spoilt
                 self._control(SPOILT, lambda: spoil(self.restore.check, restored, self.notes.record))
                 self.notes.enter(Stage.DESTROY)

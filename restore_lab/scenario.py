@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from restore_lab.acceptance import Accept
 from restore_lab.checks import CHECKS
 from restore_lab.checks.base import Check
+from restore_lab.checks.sql import Sql
 from restore_lab.engines import ENGINES
 from restore_lab.engines.base import Engine
 from restore_lab.errors import ConfigurationError
@@ -19,6 +20,8 @@ from restore_lab.sandboxes.base import Hosting, Sandbox
 from restore_lab.settings import STRICT, OneOf, read_toml
 
 FILE_NAME = "scenario.toml"
+#: A fingerprint that is a month from its backup says little of it.
+_MOST_FINGERPRINT_HOURS = 31 * 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +65,9 @@ class Application:
 class Restore:
     """One backup to bring back. Without `engine` the dump itself says which; `memory_mb` is the machine's.
 
-    `identity` is a statement for one value that no other practice has and that never changes.
+    `identity` is a statement for one value that no other practice has and that never changes. A fingerprint of the live
+    database is compared when it was taken at most `fingerprint_within_hours` before or after the backup; of several,
+    the nearest.
     """
 
     __pydantic_config__ = STRICT
@@ -74,17 +79,20 @@ class Restore:
     memory_mb: int = 2048
     objective_rto_seconds: int | None = None
     identity: str | None = None
+    fingerprint_within_hours: float = 24
     application: Application | None = None
 
     def __post_init__(self) -> None:
         """Refuse a restore that asks nothing, two questions of one title, and an application nobody can or does ask."""
-        titles = [*(check.title for check in self.check), *(("identity",) if self.identity else ())]
+        titles = ["fingerprint", *(check.title for check in self.check), *(("identity",) if self.identity else ())]
         if self.identity is not None and not self.identity.strip():
             raise ValueError("identity is a statement; leave it out where there is none")
         if not self.check:
             raise ValueError("a restore without a question proves nothing: add a [[restore.check]]")
         if len(set(titles)) != len(titles):
-            raise ValueError("two questions have the same title; give each its own")
+            raise ValueError("two questions have the same title, or that of one of ours; give each its own")
+        if not 0 < self.fingerprint_within_hours <= _MOST_FINGERPRINT_HOURS:
+            raise ValueError(f"`fingerprint_within_hours` is more than 0, and {_MOST_FINGERPRINT_HOURS} at most")
         if any(check.kind == "documents" for check in self.check) and not (self.engine and self.engine.archives):
             raise ValueError('a question about documents needs a restore of them: engine = { kind = "files" }')
         if any(check.kind == "http" for check in self.check) != (self.application is not None):
@@ -97,6 +105,16 @@ class Restore:
         """The kinds of machine this restore may run on, preferred first; beside an application, those that host one."""
         kinds = self.machine.sandboxes() if isinstance(self.machine, Auto) else (self.machine,)
         return tuple(kind for kind in kinds if self.application is None or isinstance(kind, Hosting))
+
+    @property
+    def compared(self) -> tuple[Sql, ...]:
+        """The questions whose answers are held against the live database."""
+        return tuple(check for check in self.check if isinstance(check, Sql) and check.same_as_fingerprint)
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether any answer is compared under the lab's secret."""
+        return self.identity is not None or bool(self.compared)
 
     @property
     def engines(self) -> tuple[Engine, ...]:

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -124,6 +124,11 @@ def _from_environment(name: str) -> bytes:
     with suppress(KeyError, OSError):
         return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / name).read_bytes().removesuffix(b"\n")
     raise ConfigurationError(f"the environment has no {name}", hint="a secret is read from it")
+
+
+def from_environment(names: Iterable[str]) -> dict[str, str]:
+    """Give those variables of our own environment that are set, for a client that finds its files by them."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def secrets_of(value: object) -> Iterator[Secret]:

@@ -35,6 +35,13 @@ _WRONG_DOCUMENTS: Final = Proof(
     raises=f"{_DOCUMENTS}::test_what_is_wrong_with_the_documents_fails_the_drill_and_names_nothing",
     spares=f"{_DOCUMENTS}::test_what_a_document_says_is_no_message_of_a_backup_tool",
 )
+_FINGERPRINT: Final = "integration/test_fingerprint.py"
+_ALIKE: Final = f"{_FINGERPRINT}::test_a_backup_of_a_live_server_is_compared_and_the_server_is_left_alone"
+_LACKS: Final = f"{_FINGERPRINT}::test_a_backup_that_lacks_what_the_live_file_held_fails"
+_UNLIKE: Final = Proof(raises=_LACKS, spares=_ALIKE)
+_NOT_COMPARED: Final = Proof(
+    raises=f"{_FINGERPRINT}::test_a_fingerprint_that_was_changed_or_is_of_another_day_is_no_green", spares=_ALIKE
+)
 _NOTHING_BACK: Final = Proof(raises="postgresql-wrong-database", spares="postgresql-odd-tables")
 
 PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
@@ -151,6 +158,14 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             spares=f"{_APPLICATION}::test_a_whole_backup_shows_its_pages",
         ),
         Code.NOTHING_ASKED: _TRIED,
+        Code.LIVE_TABLE_MISSING: _UNLIKE,
+        Code.LIVE_TABLE_EMPTY: _UNLIKE,
+        Code.ROWS_BELOW_LIVE: _UNLIKE,
+        Code.ROWS_FEWER_THAN_LIVE: _UNLIKE,
+        Code.ORPHAN_ROWS_ABOVE_LIVE: _UNLIKE,
+        Code.ORPHAN_ROWS_AS_LIVE: Proof(raises=_ALIKE, spares=_LACKS),
+        Code.NO_FINGERPRINT: _NOT_COMPARED,
+        Code.FINGERPRINT_UNUSABLE: _NOT_COMPARED,
         Code.IDENTITY_DIFFERS: Proof(raises="sqlite-wrong-practice", spares="sqlite-same-practice"),
         Code.IDENTITY_ENROLLED: Proof(raises="sqlite-enrolled", spares=_SPARED),
         Code.IDENTITY_NOT_VERIFIED: _TRIED,

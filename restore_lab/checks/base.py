@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from restore_lab.checks.crossing import Crossing
-from restore_lab.counted import DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, TableCount
+from restore_lab.counted import AnswerDigest, DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, TableCount
 from restore_lab.engines.base import Database, Engine, Inventory
 from restore_lab.findings import Finding
 from restore_lab.opening import Days
@@ -40,6 +40,20 @@ class Previous:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Live:
+    """What a fingerprint says of the live database: when it was taken, every table, rows that point nowhere, answers.
+
+    `keys` is None where that was not asked. `secret` is the lab's, under which the answers were keyed.
+    """
+
+    taken_at: datetime
+    tables: tuple[TableCount, ...]
+    keys: tuple[KeyCount, ...] | None = None
+    answers: tuple[AnswerDigest, ...] = ()
+    secret: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunningApplication:
     """An application on top of the restored database, on a machine of its own: it is asked from inside that one."""
 
@@ -60,6 +74,7 @@ class Restored:
     now: datetime
     days: Days
     previous: Previous | None = None
+    live: Live | None = None
     crossing: Crossing | None = None
     lab_id: str = ""
     application: RunningApplication | None = None

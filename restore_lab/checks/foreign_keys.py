@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -18,7 +18,10 @@ NAMED: Final = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignKeys:
-    """Every foreign key the schema declares, against the last passed drill; and the counters of new numbers."""
+    """Every foreign key the schema declares; and the counters of new numbers.
+
+    Held against a fingerprint of the live database where there is one, else against the last passed drill.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -38,14 +41,16 @@ class ForeignKeys:
     def _judged(self, seen: References, restored: Restored) -> Iterator[Finding]:
         if not seen.keys and not seen.unanswered:
             yield finding(Code.NO_FOREIGN_KEYS)
-        before = {one.key: one.orphans for one in restored.previous.keys} if restored.previous else {}
+        live = _by_key(restored.live.keys) if restored.live and restored.live.keys is not None else None
+        before = live if live is not None else _by_key(restored.previous.keys) if restored.previous else {}
+        code_of = _against_previous if live is None else _against_live
         by_code: dict[Code, list[KeyCount]] = {}
         for one in sorted(seen.keys, key=lambda key: key.orphans, reverse=True):
             if one.orphans:
-                by_code.setdefault(_code(one, before), []).append(one)
+                by_code.setdefault(code_of(one, before), []).append(one)
         for code, keys in by_code.items():
             for one in keys[:NAMED]:
-                yield _found(code, one, before.get(one.key), keys=len(keys))
+                yield _found(code, one, before.get(one.key, 0), keys=len(keys))
         for sequence in seen.behind[:NAMED]:
             yield finding(Code.SEQUENCE_BEHIND, sequence=sequence, sequences=len(seen.behind))
         reasons = {one.code for one in seen.unanswered}
@@ -55,13 +60,26 @@ class ForeignKeys:
             yield finding(Code.CHECK_BROKEN, name=self.title)
 
 
-def _code(one: KeyCount, before: dict[str, int]) -> Code:
+def _by_key(keys: Iterable[KeyCount]) -> dict[str, int]:
+    return {one.key: one.orphans for one in keys}
+
+
+def _against_previous(one: KeyCount, before: Mapping[str, int]) -> Code:
     if one.key not in before:
         return Code.ORPHAN_ROWS
     return Code.ORPHAN_ROWS_GROWN if one.orphans > before[one.key] else Code.ORPHAN_ROWS_KNOWN
 
 
-def _found(code: Code, one: KeyCount, previous: int | None, *, keys: int) -> Finding:
-    if code is Code.ORPHAN_ROWS_GROWN and previous is not None:
-        return finding(code, key=one.key, rows=one.orphans, previous=previous, keys=keys)
-    return finding(code, key=one.key, rows=one.orphans, keys=keys)
+def _against_live(one: KeyCount, live: Mapping[str, int]) -> Code:
+    """A key that the live database did not declare had no row there that broke it."""
+    return Code.ORPHAN_ROWS_ABOVE_LIVE if one.orphans > live.get(one.key, 0) else Code.ORPHAN_ROWS_AS_LIVE
+
+
+def _found(code: Code, one: KeyCount, before: int, *, keys: int) -> Finding:
+    match code:
+        case Code.ORPHAN_ROWS_GROWN:
+            return finding(code, key=one.key, rows=one.orphans, previous=before, keys=keys)
+        case Code.ORPHAN_ROWS_ABOVE_LIVE:
+            return finding(code, key=one.key, rows=one.orphans, live=before, keys=keys)
+        case _:
+            return finding(code, key=one.key, rows=one.orphans, keys=keys)

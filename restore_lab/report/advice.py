@@ -55,6 +55,8 @@ _LAST: Final = frozenset(
 _NAMING: Final[Mapping[Code, str]] = {
     Code.TABLE_MISSING: "table",
     Code.TABLE_EMPTY: "table",
+    Code.LIVE_TABLE_MISSING: "table",
+    Code.LIVE_TABLE_EMPTY: "table",
     Code.OBJECTS_BELOW_MINIMUM: "kind",
     Code.OBJECTS_BELOW_PREVIOUS: "kind",
 }

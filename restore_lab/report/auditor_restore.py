@@ -61,8 +61,21 @@ def _backup(restore: RestoreRecord, wording: Wording) -> Section:
         fact(text("SHA-256 of the bytes"), restore.sha256, mono=True, absent=text("not computed")),
         fact(text("Key supplied by"), restore.key_supplied_by, absent=text("none recorded")),
         *_dump(restore, wording),
+        *_fingerprint(restore, wording),
     )
     return Section(title=title, level=3, blocks=(Facts(facts=facts),))
+
+
+def _fingerprint(restore: RestoreRecord, wording: Wording) -> tuple[Fact, ...]:
+    compared, text = restore.fingerprint, wording.text
+    if restore.is_of_documents:
+        return ()
+    if compared is None:
+        return (fact(text("Fingerprint of the live database"), text("none was compared")),)
+    return (
+        fact(text("Fingerprint of the live database"), wording.moment(compared.taken_at)),
+        fact(text("SHA-256 of the fingerprint"), compared.sha256, mono=True),
+    )
 
 
 def _size(size_bytes: int, wording: Wording) -> str:

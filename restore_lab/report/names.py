@@ -67,6 +67,7 @@ QUESTION_KINDS: Final[Mapping[str, str]] = {
     "counts": msgid("counts"),
     "freshness": msgid("freshness"),
     "sql": msgid("question in SQL"),
+    "fingerprint": msgid("tables of the live database"),
     "documents": msgid("documents"),
     "document_names": msgid("documents named in the records"),
     "pytest": msgid("test of the scenario"),
@@ -237,6 +238,7 @@ EXPECTATIONS: Final[Mapping[str, str]] = {
     "no_rows": msgid("no row"),
     "newer_than_days": msgid("at most {value} days old"),
     "not_below_previous": msgid("not below the last passed test"),
+    "same_as_fingerprint": msgid("the same answer as the live database"),
     "contains": msgid("a text of the scenario's"),
 }
 #: Trade names, the same in every language.

@@ -259,8 +259,27 @@ def _proof(evidence: Evidence, wording: Wording) -> tuple[Line, ...]:
         "that this copy, on this date, loads and answers {n} questions on this machine.",
         asked,
     )
-    limits = wording.text(
-        "that it equals your live data, that the other copies work, that the medical software starts, that next "
-        "month's backup will be good, or that the practice can restore without its contractor."
+    compared = _compared(evidence, wording)
+    limits = (
+        wording.text(
+            "that each of its values equals your live data, that the other copies work, that the medical software "
+            "starts, that next month's backup will be good, or that the practice can restore without its contractor."
+        )
+        if compared
+        else wording.text(
+            "that it equals your live data, that the other copies work, that the medical software starts, that next "
+            "month's backup will be good, or that the practice can restore without its contractor."
+        )
     )
-    return Line(label=proves, text=seen), Line(label=does_not, text=limits)
+    return Line(label=proves, text=" ".join((seen, *compared))), Line(label=does_not, text=limits)
+
+
+def _compared(evidence: Evidence, wording: Wording) -> tuple[str, ...]:
+    """Say with which fingerprints of the live database copies were compared."""
+    taken = dict.fromkeys(one.fingerprint.taken_at for one in evidence.restores if one.fingerprint)
+    return tuple(
+        wording.text(
+            "It was compared with the fingerprint of your live data taken on {moment}.", moment=wording.moment(at)
+        )
+        for at in taken
+    )

@@ -56,6 +56,7 @@ PARAMS: dict[str, str | int] = {
     "objective": 3600,
     "place": "scans",
     "point": "p.sql",
+    "live": 15,
     "previous": 12000,
     "reason": "docker",
     "role": "app",

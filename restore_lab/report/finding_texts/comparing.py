@@ -64,6 +64,63 @@ COMPARING_TEXTS: Final = {
         ),
         action=msgid("say whether the practice was closed, or compare with the live software"),
     ),
+    Code.LIVE_TABLE_MISSING: FindingText(
+        plain=msgid("A part of the data that the live software holds is missing from this backup ({table})."),
+        exact=msgid("Table {table}: in the fingerprint of the live database, not in the copy; such tables: {tables}"),
+        action=msgid("have this part added to the backup, and make a new backup"),
+    ),
+    Code.LIVE_TABLE_EMPTY: FindingText(
+        plain=msgid("A part of the data came back empty ({table}), and the live software holds entries there."),
+        exact=msgid("Table {table}: no rows, fingerprint of the live database {live}; such tables: {tables}"),
+        action=msgid("have this part added to the backup, and make a new backup"),
+    ),
+    Code.ROWS_BELOW_LIVE: FindingText(
+        plain=msgid(
+            "Entries are missing ({table}): {rows} for {live} in the live software shortly before this backup."
+        ),
+        exact=msgid("Table {table}: rows {rows}, fingerprint of the live database {live}, taken before the backup"),
+        action=msgid("compare with the live software, and make a new backup"),
+    ),
+    Code.ROWS_FEWER_THAN_LIVE: FindingText(
+        plain=msgid(
+            "A part of the data ({table}) holds fewer entries than the live software shortly before this backup: "
+            "{rows} for {live}."
+        ),
+        exact=msgid(
+            "Table {table}: rows {rows}, fingerprint of the live database {live}, taken before the backup; such "
+            "tables: {tables}"
+        ),
+        action=msgid("say whether entries were deleted there meanwhile, or compare with the live software"),
+    ),
+    Code.ORPHAN_ROWS_ABOVE_LIVE: FindingText(
+        plain=msgid("More records than in the live software refer to others that are not there."),
+        exact=msgid(
+            "Foreign key {key}: rows without the row they name: {rows}, fingerprint of the live database {live}; keys "
+            "concerned: {keys}"
+        ),
+        action=msgid("compare with the live software, and make a new backup"),
+    ),
+    Code.ORPHAN_ROWS_AS_LIVE: FindingText(
+        plain=msgid("Some records refer to others that are not there, as in the live software."),
+        exact=msgid(
+            "Foreign key {key}: rows without the row they name: {rows}, not more than in the fingerprint of the live "
+            "database; keys concerned: {keys}"
+        ),
+        action=msgid("no action needed"),
+    ),
+    Code.NO_FINGERPRINT: FindingText(
+        plain=msgid(
+            "A question could not be compared with the live software, which was not asked it near the date of this "
+            "backup ({name})."
+        ),
+        exact=msgid("Question {name}: no answer of the live database in a fingerprint near the recovery point"),
+        action=msgid("have the live software asked shortly before each backup"),
+    ),
+    Code.FINGERPRINT_UNUSABLE: FindingText(
+        plain=msgid("What was noted of the live software cannot be relied on: it was changed, or is damaged."),
+        exact=msgid("Fingerprint {name}: does not verify, or is not what its name says"),
+        action=msgid("find out what changed this file, and have the live software asked again"),
+    ),
     Code.IDENTITY_DIFFERS: FindingText(
         plain=msgid("These are not the data of this practice."),
         exact=msgid("Identity question: answer differs from the one kept at enrolment"),
