@@ -182,6 +182,8 @@ def safe_text(text: str, limit: int = PARAM_LENGTH) -> str:
 
     Source: Unicode categories Cc, Cf, Co, Cn, Cs, Zl, Zp.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text  # as nearly all are: a server's catalogue alone names thousands
     escaped = "".join(
         char.encode("unicode_escape", "surrogatepass").decode("ascii")
         if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}

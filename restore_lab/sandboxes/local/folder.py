@@ -112,13 +112,13 @@ def _remove_flat(folder: Path) -> None:
         with suppress(OSError):
             one.chmod(0o700)
             for place, entry in enumerate(list(os.scandir(one))):
-                moved = folder / f"{PREFIX}removed-{number}-{place}"
                 with suppress(OSError):
                     if one == folder and entry.name == _LABEL:
                         continue
                     if not entry.is_dir(follow_symlinks=False):
                         os.unlink(entry.path)  # noqa: PTH108 - not the target of a link
                         continue
+                    moved = folder / f"{PREFIX}removed-{number}-{place}"
                     os.chmod(entry.path, 0o700)  # noqa: PTH101 - else it cannot be moved by who is not root
                     os.rename(entry.path, moved)  # noqa: PTH104 - as above
                     waiting.append(moved)
