@@ -40,6 +40,9 @@ _QUESTION_SECONDS: Final = 60.0
 #: How much longer than the server's own limit a client may take.
 MARGIN_SECONDS: Final = 15.0
 _PAUSE_SECONDS: Final = 0.1
+#: An empty cluster, made by the very `initdb` below, that an image may hold to be copied.
+_MADE: Final = "/usr/share/restore-lab/cluster"
+_COPY_OR = '[ -d "$1" ] && exec cp -a "$1" "$2"; shift 2; exec "$@"'
 #: Run a client under another name.
 _LOAD: Final = 'program=$(command -v "$1") && shift && ln -sf "$program" "$0" && exec "$0" "$@" 2>&1 >/dev/null'
 
@@ -99,6 +102,7 @@ class Cluster:
             raise EngineFailed(f"the machine does not hold the programs of PostgreSQL {self.series}", hint=_HINT)
         made = self.machine.run(
             (
+                *("/bin/sh", "-c", _COPY_OR, "make", _MADE, self.folder),
                 *("initdb", f"--pgdata={self.folder}", f"--username={BOOTSTRAP}", "--auth=trust"),
                 *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
             ),
