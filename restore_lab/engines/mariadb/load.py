@@ -11,7 +11,7 @@ from typing import Final
 from restore_lab.counted import ProblemCount
 from restore_lab.engines import announced
 from restore_lab.engines.base import Dump
-from restore_lab.engines.mariadb.heads import writes_end_mark
+from restore_lab.engines.mariadb.heads import end_mark
 from restore_lab.engines.mariadb.messages import LINE_BYTES, Cause, Message, read_message
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.remarks import Remarks
@@ -20,14 +20,13 @@ from restore_lab.engines.vocabulary import Vocabulary
 from restore_lab.findings import Code, Finding, finding
 
 _TAIL_BYTES: Final = 64 * 1024
-_END_MARK: Final = b"-- Dump completed"
 #: Statements that a restore into an empty server does as well without: no row comes back otherwise for them.
 _SPARED: Final = re.compile(
     rb"/\*!\d{5,6} SET @\w+\s?=\s?@@\w+ \*/;|(?:UN)?LOCK TABLES[^;]{0,200};|DROP TABLE IF EXISTS `[^`]{1,64}`;"
     rb"|/\*!40000 ALTER TABLE `[^`]{1,64}` (?:DIS|EN)ABLE KEYS \*/;"
 )
 #: Tools that write a line end inside a value as `\\n`.
-_ESCAPES_LINE_ENDS: Final = ("mysqldump", "mariadb-dump")
+_ESCAPES_LINE_ENDS: Final = ("mysqldump ", "mariadb-dump")
 _SYNTAX_ERROR: Final = "1064"
 #: Beyond so many different ones, messages are counted by their number alone.
 _MOST_GROUPS: Final = 1000
@@ -74,7 +73,8 @@ class Passage:
 
     def lacks_end_mark(self, dump: Dump) -> bool:
         """Whether a tool that closes its dumps did not close this one."""
-        return self.read_to_end and writes_end_mark(dump.tool) and _END_MARK not in self.tail
+        mark = end_mark(dump)
+        return self.read_to_end and mark is not None and mark.search(self.tail) is None
 
 
 @dataclass(kw_only=True, slots=True)
