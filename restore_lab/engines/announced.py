@@ -17,21 +17,30 @@ from restore_lab.engines.tokens import Dialect
 from restore_lab.findings import Code, Finding, finding
 
 #: They put every setting back that they saved, unlock what they lock, and make what a comment of theirs announces.
-_MYSQLDUMP: Final = ("mysqldump", "mariadb-dump")
+_MYSQLDUMP: Final = ("mysqldump ", "mariadb-dump")
+#: Their comments, and what they do under locks, are those of mysqldump.
+_LIKE_MYSQLDUMP: Final = (*_MYSQLDUMP, "mysqldump-php")
 #: They put settings back; which, depends on their version.
-_OTHERS: Final = ("phpMyAdmin", "HeidiSQL", "MySQL Workbench", "MySQL Administrator")
+_OTHERS: Final = ("phpMyAdmin", "HeidiSQL", "MySQL Workbench", "MySQL Administrator", "mysqldump-php", "npm mysqldump")
+#: They make a table in place of each view at first, and each view at their very end.
+_STANDS_IN: Final = ("phpMyAdmin", "HeidiSQL", "Adminer", "mysqldump-php")
+#: It gives the rows of all tables behind all structure, and says so of each table, whether it has rows or not.
+_HEADS_ROWS: Final = "npm mysqldump"
+#: It says when a table's rows have come to their end, since its release 2.6.
+_ENDS_ROWS: Final = "mysqldump-php"
 _PG_DUMP: Final = ("pg_dump",)
 _SQLITE: Final = (".dump",)
 #: What may stand open at the end of a whole dump of these tools: nothing of this.
 _CLOSED_BY: Final = {
     "rows": _PG_DUMP,
     "restriction": _PG_DUMP,
-    "lock": _MYSQLDUMP,
-    "table": _MYSQLDUMP,
-    "view": _MYSQLDUMP,
-    "final view": _MYSQLDUMP,
+    "lock": _LIKE_MYSQLDUMP,
+    "table": _LIKE_MYSQLDUMP,
+    "view": _LIKE_MYSQLDUMP,
+    "final view": _LIKE_MYSQLDUMP,
+    "stand-in": _STANDS_IN,
     "setting": _MYSQLDUMP,
-    "transaction": ("phpMyAdmin", *_SQLITE),
+    "transaction": ("phpMyAdmin", "HeidiSQL", *_SQLITE),
 }
 #: What a load says that explains why something is not there.
 _EXPLAINED: Final = frozenset(
@@ -74,6 +83,11 @@ def _open(outline: Outline, tool: str, *, refused: bool) -> Iterator[str]:
             yield from (name for one, name in outline.open if one == what)
     if tool.startswith(_OTHERS) and not outline.puts_back:
         yield from (name for one, name in outline.open if one == "setting")
+    if tool == _ENDS_ROWS:
+        yield from outline.filling.unended()
+    if tool == _HEADS_ROWS:
+        tables, views = ([one.name for one in outline.made.get(kind, ())] for kind in ("table", "view"))
+        yield from outline.filling.unheaded(tables, views)
 
 
 def _without_contents(outline: Outline, tool: str) -> tuple[Named, ...]:

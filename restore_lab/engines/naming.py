@@ -1,7 +1,8 @@
 """How statements and comments of SQL dumps name objects, whatever tool wrote them: patterns, bounded; pure.
 
 Sources: MySQL's and MariaDB's client/mysqldump.c, PostgreSQL's src/bin/pg_dump/pg_dump.c and pg_backup_archiver.c,
-SQLite's shell.c, the headers of phpMyAdmin.
+SQLite's shell.c; phpMyAdmin's ExportSql.php, HeidiSQL's tabletools.pas, Adminer's adminer.inc.php, mysqldump-php's
+Mysqldump.php, `mysqldump` of npm.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ _ACCOUNT: Final = rb"DEFINER ?= ?(?:" + _PART + rb"(?: ?@ ?" + _PART + rb")?|CUR
 CREATE: Final = re.compile(
     rb"CREATE (?:OR REPLACE )?(?:ALGORITHM ?= ?\w+ )?(?:" + _ACCOUNT + rb")?(?:SQL SECURITY \w+ )?"
     rb"((?:(?:GLOBAL|LOCAL|TEMPORARY|TEMP|UNLOGGED|FOREIGN|MATERIALIZED|RECURSIVE|CONSTRAINT|EVENT|AGGREGATE|VIRTUAL) )"
-    rb"{0,3})(TABLE|VIEW|TRIGGER|FUNCTION|PROCEDURE|EVENT|SEQUENCE|DATABASE|SCHEMA|RULE) " + _IF + _NAME,
+    rb"{0,3})(TABLE|VIEW|TRIGGER|FUNCTION|PROCEDURE|EVENT|SEQUENCE|DATABASE|SCHEMA|RULE)\b ?" + _IF + _NAME,
     re.IGNORECASE,
 )
 DROP: Final = re.compile(rb"DROP (?:MATERIALIZED |FOREIGN )?(\w{1,20}) " + _IF + _NAME + rb" ?(,)?", re.IGNORECASE)
+#: The table that stands in for a view until all tables are there: no server begins the columns of a table so.
+STAND_IN: Final = re.compile(
+    rb"CREATE TABLE (?:IF NOT EXISTS )?(?:" + _PART + rb"\.)?" + _PART + rb" ?\((?:\r?\n\t?)?[`\"]", re.IGNORECASE
+)
 CONDITIONAL: Final = re.compile(rb"/\*M?!\d{0,6}|\*/")
 USE: Final = re.compile(rb"USE " + _NAME, re.IGNORECASE)
 SEARCH_PATH: Final = re.compile(rb"SET search_path (?:=|TO) (" + _PART + rb")", re.IGNORECASE)
@@ -40,10 +45,12 @@ IDENTITY: Final = re.compile(rb"ADD GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY 
 
 TABLE_COMMENT: Final = re.compile(rb"-- (?:Table structure for table|Structure de la table) " + _NAME)
 VIEW_STAND_IN: Final = re.compile(
-    rb"-- (?:Temporary (?:table|view) structure for view|Stand-in structure for view|Doublure de structure pour la vue)"
-    rb" " + _NAME
+    rb"-- (?:Temporary (?:table|view) structure for view|Stand-[Ii]n structure for view"
+    rb"|Doublure de structure pour la vue) " + _NAME
 )
-VIEW_FINAL: Final = re.compile(rb"-- (?:Final view structure for view|Structure for view|Structure de la vue) " + _NAME)
+VIEW_FINAL: Final = re.compile(
+    rb"-- (?:Final view structure for view|Structure for view|View structure for view|Structure de la vue) " + _NAME
+)
 DATA_COMMENT: Final = re.compile(rb"-- Data for Name: (.{1,256}); Type: TABLE DATA; Schema: (.{1,256}); Owner: ")
 
 #: What tools write that makes, drops or renames nothing.

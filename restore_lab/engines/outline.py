@@ -11,19 +11,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from restore_lab.engines import naming
+from restore_lab.engines.filling import Filling
 from restore_lab.engines.naming import Named, named_by, text_of
 from restore_lab.engines.statements import Statement, Statements
 from restore_lab.engines.tokens import Dialect
 from restore_lab.engines.vocabulary import Vocabulary
+from restore_lab.engines.zeros import Zeros
 
 #: So many names are kept in all.
 MOST_NAMES: Final = 20_000
-_ZERO_DATE: Final = b",'0000-00-00"
 #: How much of a statement's beginning is looked at for a name.
 _NAMED_WITHIN: Final = 2048
 #: What a pg_dump writes only behind the contents of its tables, once it has given all of them.
 _BEHIND_DATA: Final = frozenset({b"CREATE", b"ALTER", b"REFRESH", b"GRANT", b"REVOKE", b"COMMENT"})
 
+_PLACES: Final = frozenset({b"DATABASE", b"SCHEMA"})
+#: What is not there any more after the load, or not held against it.
+_PASSING: Final = frozenset({b"TEMPORARY", b"TEMP", b"EVENT"})
+#: What was begun under its name, and an object of that kind ends.
+_ENDS: Final = {"table": ("table", "stand-in"), "view": ("table", "stand-in", "final view")}
 #: Of one namespace: which of them a dump makes at first may not be what it is in the end.
 _RELATIONS: Final = frozenset({"table", "view", "sequence"})
 
@@ -35,8 +41,10 @@ class Outline:
     `made` are objects by kind; `open` what was begun and not ended yet, as (what, name); `puts_back` is whether any
     setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, with their kind, `headed`
     those whose contents a comment announces, `given` those whose contents came, `copies` whether they come by COPY,
-    `past_data` whether anything but contents came after the last of them. `judgeable` is False once the dump does what
-    no dump does, or names more than is kept. `words` are those of a dump of MariaDB outside its rows.
+    `past_data` whether anything but contents came after the last of them. `not_made` are databases that the dump uses
+    and does not make. `judgeable` is False once the dump does what no dump does, or names more than is kept. `words`
+    are those of a dump of MariaDB outside its rows, `filling` what its comments say of the rows, `zeros` the dates of
+    zero in them.
     """
 
     dialect: Dialect
@@ -49,16 +57,16 @@ class Outline:
     copies: bool = False
     past_data: bool = False
     puts_back: bool = False
+    not_made: dict[str, None] = field(default_factory=dict)
     judgeable: bool = True
-    zero_dates: int = 0
-    zero_date_in: str = ""
-    zero_dates_warn: bool = False
     has_system_tables: bool = False
     words: Vocabulary = field(default_factory=Vocabulary)
+    filling: Filling = field(default_factory=Filling)
+    zeros: Zeros = field(default_factory=Zeros)
     _place: str = ""
     _into: str = ""
-    _edge: bytes = b""
     _locked: str = ""
+    _databases: set[str] = field(default_factory=set)
     _names: int = 0
     _statements: Statements = field(init=False)
 
@@ -78,7 +86,7 @@ class Outline:
         before = self._into
         self._statements.look(chunk)
         if self.dialect is Dialect.MARIADB:
-            self._count_zero_dates(chunk, before)
+            self.zeros.look(chunk, before)
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Hand the chunks on, read; close at their end."""
@@ -92,17 +100,6 @@ class Outline:
         self._statements.close()
         if self._statements.copying:
             self._begin("rows", self._into)
-
-    def _count_zero_dates(self, chunk: bytes, into: str) -> None:
-        """Count them; the first is of the table whose rows had begun."""
-        edge = self._edge + chunk[: len(_ZERO_DATE) - 1]
-        found = chunk.count(_ZERO_DATE) + edge.count(_ZERO_DATE)
-        self._edge = (edge if len(chunk) < len(_ZERO_DATE) else chunk)[1 - len(_ZERO_DATE) :]
-        if found and not self.zero_dates:
-            at = chunk.rfind(b"INSERT INTO ", 0, max(0, chunk.find(_ZERO_DATE)))
-            named = naming.INTO.match(chunk, at) if at >= 0 else None
-            self.zero_date_in = named_by(named[1]).name if named else into
-        self.zero_dates += found
 
     def _comment(self, line: bytes) -> None:
         if line.startswith(b"\\"):
@@ -119,6 +116,8 @@ class Outline:
             self.past_data = False
             if len(self.headed) < MOST_NAMES:
                 self.headed.add(Named(text_of(found[2]), text_of(found[1])))
+        elif self.dialect is Dialect.MARIADB:
+            self.filling.hear(line)
 
     def _backslash(self, line: bytes) -> None:
         """Follow psql from database to database; what it is restricted to, it is to be released from."""
@@ -169,19 +168,21 @@ class Outline:
             if text.startswith(b'CREATE RULE "_RETURN"'):
                 self.judgeable = False
                 self.past_data = True
-            return
-        if kind in {b"DATABASE", b"SCHEMA"} or b"TEMPORARY" in modifiers or b"TEMP" in modifiers:
-            return
-        if kind == b"EVENT" or b"EVENT" in modifiers:
-            return
-        what = naming.KINDS.get(kind, kind.decode().lower())
+        elif kind in _PLACES:
+            if len(self._databases) < MOST_NAMES:
+                self._databases.add(named.name)
+        elif not {kind, *modifiers} & _PASSING:
+            self._object(naming.KINDS.get(kind, kind.decode().lower()), named, modifiers, statement)
+
+    def _object(self, what: str, named: Named, modifiers: list[bytes], statement: Statement) -> None:
         for relation in _RELATIONS if what in _RELATIONS else ():
             self.made.get(relation, {}).pop(named, None)
         on_a_table = what == "trigger" and self.dialect is Dialect.POSTGRESQL
         self._keep(what, Named("", named.name) if on_a_table else named)
-        self.open.pop(("table", named.name), None)
-        if what == "view":
-            self.open.pop(("final view", named.name), None)
+        for begun in _ENDS.get(what, ("table",)):
+            self.open.pop((begun, named.name), None)
+        if naming.STAND_IN.match(statement.text[:_NAMED_WITHIN]):
+            self._begin("stand-in", named.name)
         ordinary = what == "table" and not {b"FOREIGN", b"UNLOGGED"} & set(modifiers)
         if (ordinary and not naming.PARTITIONED.search(statement.tail)) or (
             what == "sequence" and b"UNLOGGED" not in modifiers
@@ -202,7 +203,7 @@ class Outline:
             self.puts_back = True
             self.open.pop(("setting", found[1].decode().upper()), None)
         if b"NO_ZERO_DATE" in text.upper():
-            self.zero_dates_warn = True
+            self.zeros.warned = True
         if path := naming.SEARCH_PATH.match(text):
             self._place = named_by(path[1]).name
 
@@ -237,6 +238,8 @@ class Outline:
         if found := naming.USE.match(text):
             self._place = named_by(found[1]).name
             self.has_system_tables |= self._place == "mysql"
+            if self._place not in self._databases and len(self.not_made) < MOST_NAMES:
+                self.not_made[self._place] = None
 
     def _lock(self, text: bytes) -> None:
         if self.dialect is not Dialect.MARIADB:
@@ -260,7 +263,8 @@ class Outline:
         for one in kinds:
             if named in self.made.get(one, {}):
                 del self.made[one][named]
-                self.judgeable &= one != "table" or not self.made.get("trigger")
+                stands_in = ("stand-in", named.name) in self.open
+                self.judgeable &= one != "table" or stands_in or not self.made.get("trigger")
 
     def _drop_place(self, place: str) -> None:
         made = [names for names in self.made.values() if names]

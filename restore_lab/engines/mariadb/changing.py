@@ -34,7 +34,7 @@ _WARNING: Final = re.compile(
 )
 _TEMPORAL: Final = frozenset({"date", "datetime", "timestamp"})
 #: Tools that write an ENUM's « no value of the list » as the empty text it is stored as.
-_WRITES_WHAT_IS_STORED: Final = ("mysqldump", "mariadb-dump")
+_WRITES_WHAT_IS_STORED: Final = ("mysqldump", "mariadb-dump", "phpMyAdmin", "HeidiSQL", "Adminer", "npm mysqldump")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -165,8 +165,8 @@ def judge_changes(warnings: Warnings, where: Places, outline: Outline, dump: Dum
 
 def zero_dates(outline: Outline) -> Iterator[Finding]:
     """Count dates of zero that came back; not with the system's tables, whose grants have some on every server."""
-    if outline.zero_dates and not outline.has_system_tables:
-        yield finding(Code.ZERO_DATES, count=outline.zero_dates, subject=outline.zero_date_in)
+    if outline.zeros.count and not outline.has_system_tables:
+        yield finding(Code.ZERO_DATES, count=outline.zeros.count, subject=outline.zeros.first_in)
 
 
 def _kept_zero_dates(
@@ -174,8 +174,8 @@ def _kept_zero_dates(
 ) -> list[tuple[str, Column]]:
     """Find warnings of dates of zero under NO_ZERO_DATE: as many as the dump writes, for they stay what they are."""
     keys = [key for key in counts if key[0] == "1264" and where.types(key[1]) and where.types(key[1]) <= _TEMPORAL]
-    warn = where.zero_dates_warn or outline.zero_dates_warn
-    return keys if warn and sum(counts[key] for key in keys) <= outline.zero_dates else []
+    warn = where.zero_dates_warn or outline.zeros.warned
+    return keys if warn and sum(counts[key] for key in keys) <= outline.zeros.count else []
 
 
 def _kept_empty_labels(counts: Mapping[tuple[str, Column], int], where: Places, dump: Dump) -> list[tuple[str, Column]]:

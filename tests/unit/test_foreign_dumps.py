@@ -1,0 +1,178 @@
+"""What other tools than the servers' own write is never called cut while it is whole; and cuts of it are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import foreign_dumps as foreign
+import pytest
+
+from restore_lab.engines import announced
+from restore_lab.engines.base import HEAD_BYTES, Dump
+from restore_lab.engines.boundaries import last_boundary
+from restore_lab.engines.mariadb.engine import Mariadb
+from restore_lab.engines.mariadb.load import outline_of
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.tokens import Dialect
+from restore_lab.findings import Code
+
+OWN: Final = """-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)
+-- Server version\t10.11.19-MariaDB-0+deb12u1
+
+CREATE TABLE `consultation` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `motif` varchar(120) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `par_motif` (`motif`),
+  CONSTRAINT `du_patient` FOREIGN KEY (`id`) REFERENCES `patient` (`id`)
+) ENGINE=InnoDB AUTO_INCREMENT=3 DEFAULT CHARSET=utf8mb4;
+INSERT INTO `consultation` VALUES
+(1,'CREATE TABLE `faux` (a int);\\n-- Dumped table `faux` with 1 row(s)\\n'),
+(2,'l\\'été; \\\\');
+CREATE TABLE `patient` (
+  `id` int(11) NOT NULL AUTO_INCREMENT,
+  `nom` varchar(60) NOT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB AUTO_INCREMENT=3 DEFAULT CHARSET=utf8mb4;
+INSERT INTO `patient` VALUES
+(1,'Essai'),
+(2,'/* Essai');
+"""
+MADE: Final = {"table": 2, "view": 1, "trigger": 1, "routine": 1}
+Shape = Callable[[bytes], bytes]
+SHAPES: Final[dict[str, tuple[Shape, str, bytes]]] = {
+    "phpMyAdmin": (foreign.phpmyadmin, foreign.PHPMYADMIN_END, b"CREATE ALGORITHM"),
+    "Adminer": (foreign.adminer, foreign.ADMINER_END, b"CREATE ALGORITHM"),
+    "mysqldump-php": (foreign.mysqldump_php, foreign.MYSQLDUMP_PHP_END, b"/*!50001 VIEW"),
+    "npm mysqldump": (foreign.npm_mysqldump, foreign.NPM_END, b"# DATA DUMP FOR TABLE: patient"),
+    "HeidiSQL": (foreign.heidisql, foreign.HEIDISQL_END, b"CREATE ALGORITHM"),
+}
+#: Behind what comment or statement a tool has begun what only its end brings.
+BEGUN: Final = {
+    "mysqldump-php": b"CREATE TABLE IF NOT EXISTS `dernieres`",
+    "npm mysqldump": b"# DATA DUMP FOR TABLE: consultation",
+}
+
+
+def read(data: bytes, *, piece_bytes: int = 65_536) -> tuple[Dump, Outline]:
+    dump = Mariadb().recognise(data[:HEAD_BYTES])
+    assert dump is not None
+    outline = outline_of(dump)
+    for at in range(0, len(data), piece_bytes):
+        outline.look(data[at : at + piece_bytes])
+    outline.close()
+    return dump, outline
+
+
+def cut(data: bytes, *, refused: bool = False) -> list[Code]:
+    dump, outline = read(data)
+    return [one.code for one in announced.cut(outline, dump, refused=refused)]
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_a_whole_dump_of_another_tool_lacks_nothing(tool: str) -> None:
+    shape, end, _ = SHAPES[tool]
+    data = shape(OWN.encode())
+    dump, outline = read(data)
+
+    assert data.endswith(end.encode())
+    assert dump.tool == tool
+    assert (dump.vendor, dump.series) == (("", "") if tool == "npm mysqldump" else ("mariadb", "10.11"))
+    assert cut(data) == cut(data, refused=True) == []
+    assert outline.judgeable
+    assert not outline.lost
+    assert {kind: len(names) for kind, names in outline.made.items() if names} == (
+        {kind: count for kind, count in MADE.items() if kind != "routine"} if tool == "npm mysqldump" else MADE
+    )
+    for piece_bytes in (1, 7):
+        assert read(data, piece_bytes=piece_bytes)[1].made == outline.made
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_every_cut_before_the_view_is_made_is_seen_behind_a_forged_end(tool: str) -> None:
+    shape, end, last = SHAPES[tool]
+    data = shape(OWN.encode())
+    begun = data.index(b";", data.index(BEGUN.get(tool, b"CREATE TABLE `dernieres`"))) + 1
+    for at in range(begun, data.index(last) + 1):
+        part = data[:at]
+        if part.endswith((b"\n", b";")):
+            dump, outline = read(part + b"\n" + end.encode())
+            found = [one.code for one in announced.cut(outline, dump)]
+            assert outline.lost or found == [Code.DUMP_CUT], part[-200:]
+
+
+@pytest.mark.parametrize("tool", [tool for tool in SHAPES if tool != "Adminer"])
+def test_a_dump_that_lost_its_end_is_cut(tool: str) -> None:
+    shape, end, _ = SHAPES[tool]
+
+    assert cut(shape(OWN.encode()).removesuffix(end.encode())) == [Code.DUMP_CUT]
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_a_control_cuts_such_a_dump_between_two_statements(tool: str) -> None:
+    data = SHAPES[tool][0](OWN.encode())
+    for most_bytes in range(len(data) // 2, len(data), 50):
+        kept, copying = last_boundary([data], Dialect.MARIADB, most_bytes=most_bytes)
+        before = data[:kept].rstrip()
+        assert before.endswith((b";", b"DELIMITER ;")) or before == b"", before[-80:]
+        assert not copying
+
+
+def test_a_view_that_phpmyadmin_exports_as_a_table_is_no_cut() -> None:
+    data = foreign.phpmyadmin(OWN.encode())
+    at, end = data.index(b"CREATE ALGORITHM"), data.index(b"--\n-- Indexes")
+    # so it is written: no space before the name, and none behind it
+    table = b"CREATE TABLE`dernieres`(\n    `nom` varchar(60) COLLATE utf8mb4_general_ci NOT NULL\n);\n\n"
+    other = data[:at] + table + data[end:]
+
+    assert cut(other) == []
+    assert [one.name for one in read(other)[1].made["table"]][-1] == "dernieres"
+
+
+def test_what_stood_in_for_a_view_may_go_and_a_table_may_not() -> None:
+    data = foreign.phpmyadmin(OWN.encode())
+    dropped = data.replace(b"DROP TABLE IF EXISTS `dernieres`", b"DROP TABLE IF EXISTS `patient`")
+
+    assert read(data)[1].judgeable
+    assert not read(dropped)[1].judgeable
+
+
+def test_tables_of_any_name_have_their_rows_in_a_dump_of_npm() -> None:
+    data = foreign.npm_mysqldump(OWN.encode())
+    for name in (b"le  patient", b"pa-tient", "pati\u00e9nt".encode()):
+        renamed = data.replace(b"`patient`", b"`%b`" % name).replace(b"TABLE: patient", b"TABLE: %b (locked)" % name)
+        assert cut(renamed) == []
+        at = renamed.index(b"# DATA DUMP FOR TABLE: " + name)
+        assert cut(renamed[:at] + foreign.NPM_END.encode()) == [Code.DUMP_CUT]
+    # names that are not those of its tables tell nothing
+    assert cut(data.replace(b"# DATA DUMP FOR TABLE: patient", b"# DATA DUMP FOR TABLE: other")) == []
+
+
+def test_rows_that_were_not_ended_are_told_where_others_were() -> None:
+    data = foreign.mysqldump_php(OWN.encode()).replace(b"LOCK TABLES `", b"-- `").replace(b"UNLOCK TABLES;\n", b"")
+    at = data.index(b"-- Dumped table `patient`")
+    early = data.index(b"-- Dumped table `consultation`")
+    end = foreign.MYSQLDUMP_PHP_END.encode()
+
+    assert cut(data) == []
+    assert cut(data[:at] + end) == [Code.DUMP_CUT]
+    assert cut(data[:early] + end) == []  # as releases write it that tell of no end
+
+
+def test_a_database_that_is_used_and_not_made_is_named() -> None:
+    data = foreign.adminer(OWN.encode())
+    made = data.replace(b"USE `cabinet`;", b"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `cabinet`;\nUSE `cabinet`;")
+
+    assert list(read(data)[1].not_made) == ["cabinet"]
+    assert list(read(made)[1].not_made) == []
+
+
+@pytest.mark.parametrize("between", [b",", b", ", b",\t"])
+def test_dates_of_zero_are_counted_however_values_are_set_apart(between: bytes) -> None:
+    rows = b"INSERT INTO `vaccin` (`id`, `fait_le`) VALUES\n(1%b'0000-00-00'),\n(2%b'0000-00-00 00:00:00');\n"
+    data = b"CREATE TABLE `vaccin` (d date DEFAULT '0000-00-00');\n" + rows.replace(b"%b", between)
+    for piece_bytes in (1, 2, 5, 65_536):
+        zeros = read(data, piece_bytes=piece_bytes)[1].zeros
+        assert zeros.count == 2
+    assert zeros.first_in == "vaccin"
