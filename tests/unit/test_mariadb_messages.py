@@ -157,7 +157,7 @@ def test_what_is_no_error_line_is_no_message(line: bytes) -> None:
 def tallied(
     *lines: str, ended: bool = True, dump: bytes = b"-- Dump completed\n", tables: frozenset[str] = frozenset()
 ) -> tuple[Tally, tuple[Finding, ...]]:
-    passage = Passage()
+    passage = Passage(make=lambda _name: None)
     assert list(passage.through([dump]))[:1] == [dump]
     tally = Tally(word=passage.word, spared=passage.remarks.spared)
     said = "".join(f"{line}\n" for line in lines)

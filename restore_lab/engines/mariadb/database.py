@@ -47,7 +47,7 @@ class MariadbDatabase:
     def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
         """See `Database.load`: one client, `--force`, so that what can come back does and every error is seen."""
         self._questioned = None
-        passage = Passage(outline=outline_of(dump))
+        passage = Passage(outline=outline_of(dump), make=self._make)
         tally = Tally(word=passage.word, spared=passage.remarks.spared)
         warnings = Warnings()
         done = self.server.feed(
@@ -73,6 +73,13 @@ class MariadbDatabase:
         )
         absent = self._absent(passage.outline, findings)
         return Load(seconds=done.seconds, problems=tally.problems(), findings=(*findings, *absent))
+
+    def _make(self, database: str) -> None:
+        """Make a database amid the load; where that is refused, so is what wants it, and the load says so."""
+        with suppress(EngineFailed, TimeoutError):
+            self.server.ask(
+                [f"CREATE DATABASE IF NOT EXISTS {catalogue.quoted(database)};\n"], timeout_seconds=_GRACE_SECONDS
+            )
 
     def inventory(self) -> Inventory:
         """See `Database.inventory`; tables outside the questioned database are named with theirs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -32,6 +32,8 @@ _SYNTAX_ERROR: Final = "1064"
 _MOST_GROUPS: Final = 1000
 #: So many tables refused for a lack of this machine are told apart; MySQL 8 dumps of 10,000 tables exist.
 _MOST_EXCUSED: Final = 20_000
+#: So many databases are made that a dump only uses.
+_MOST_DATABASES: Final = 100
 #: So many absent collations or engines are named.
 _MOST_NAMES: Final = 20
 #: Nothing of it can come back: the backup is at fault, or looks like it.
@@ -47,16 +49,19 @@ def outline_of(dump: Dump) -> Outline:
 class Passage:
     r"""Hands a dump on, every byte as it is, then asks the client to answer that it is still there.
 
+    `make` is given each database that the dump is about to use and does not make: whoever restores it makes it before.
     The answer is an error of ours. A dump that says `exit`, ends inside a comment or kills the client never gets to it.
     `\g` ends whatever statement is still open, under any delimiter, as the end of the file would.
     """
 
+    make: Callable[[str], object]
     word: str = field(default_factory=lambda: f"restore_lab_{secrets.token_hex(16)}")
     lines: int = 0
     tail: bytes = b""
     read_to_end: bool = False
     remarks: Remarks = field(default_factory=lambda: Remarks(worthless=_SPARED))
     outline: Outline = field(default_factory=lambda: Outline(dialect=Dialect.MARIADB))
+    _made: int = 0
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the dump, then our question."""
@@ -65,11 +70,17 @@ class Passage:
             self.tail = (self.tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
             self.remarks.look(chunk)
             self.outline.look(chunk)
+            self._make_databases()
             yield chunk
         self.remarks.close()
         self.outline.close()
         self.read_to_end = True
         yield f"\n\\g\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{self.word}'\\g\n".encode()
+
+    def _make_databases(self) -> None:
+        for name in tuple(self.outline.not_made)[self._made : _MOST_DATABASES]:
+            self.make(name)
+            self._made += 1
 
     def lacks_end_mark(self, dump: Dump) -> bool:
         """Whether a tool that closes its dumps did not close this one."""
