@@ -37,6 +37,9 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_backup.*\[mariadb-(newer-at-home|no-quotes|all-databases)\]",
         r"test_a_backup.*\[mariadb-(flip-in-word|compact)\]",
     ),
+    "test_damaged_backups_mariadb_tools.py": (
+        r"test_a_backup.*\[mariadb-(adminer|npm-mysqldump|heidisql)-forged-end\]",
+    ),
     "test_damaged_backups_postgresql.py": (
         r"test_a_backup.*\[postgresql-(schema-then-data|inserts|globals-then-plain|data-only|windows)\]",
         r"test_a_backup.*\[postgresql-(named-backup|archive-crlf|archive-utf8|tar|archive-cut-in-contents)\]",

@@ -8,6 +8,7 @@ from typing import Final
 from integration import (
     damaged_mariadb,
     damaged_mariadb_live,
+    damaged_mariadb_tools,
     damaged_others,
     damaged_postgresql,
     damaged_postgresql_live,
@@ -16,7 +17,7 @@ from integration.damaged import ENGINE_NAMES, Row
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "damaged-backups.md"
 TABLES: Final = {
-    "MariaDB": (*damaged_mariadb.ROWS, *damaged_mariadb_live.ROWS),
+    "MariaDB": (*damaged_mariadb.ROWS, *damaged_mariadb_live.ROWS, *damaged_mariadb_tools.ROWS),
     "PostgreSQL": (*damaged_postgresql.ROWS, *damaged_postgresql_live.ROWS),
     "Any engine, and SQLite": damaged_others.ROWS,
 }
@@ -29,8 +30,9 @@ _HEAD: Final = (
 _INTRODUCTION: Final = """# Damaged and odd backups
 
 What a drill says of backups that are damaged, and of those that only look so. Every row is a backup of a small
-invented practice by its engine's own tool, then damaged as the row says, then put through a whole drill: integrity,
-objects, foreign keys, counts by table and by month, freshness. `tests/integration/damaged_*.py` declare the rows;
+invented practice by its engine's own tool, then damaged as the row says, or written anew in the shape of another tool
+(`tests/foreign_dumps.py`), then put through a whole drill: integrity, objects, foreign keys, counts by table and by
+month, freshness. `tests/integration/damaged_*.py` declare the rows;
 `test_damaged_backups*.py` carry them out and read this page. To write it anew, all of it or the rows that are named:
 
 ```text

@@ -1,0 +1,72 @@
+"""Backups of MariaDB in the shape that other tools than the server's own give: whole, and cut with a forged end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import foreign_dumps as foreign
+from integration import damaged_doing as doing
+from integration.damaged import PASSED, RESERVED, Row
+from integration.damaged_making import Backup
+
+from restore_lab.findings import Code
+
+WHOLE: Final = Backup(engine="mariadb")
+_NOTHING: Final[frozenset[Code]] = frozenset()
+#: Without a version in its head, whatever restored it is of another series.
+_NAMELESS: Final = frozenset({Code.SERVER_OF_ANOTHER_SERIES})
+_PATIENTS_LOST: Final = frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY, Code.ORPHAN_ROWS})
+#: Of each tool: its name, how its dumps are made, what is found in a whole one and noted of it, where one is cut, what
+#: is written behind, and what is found then.
+_TOOLS: Final = (
+    (
+        ("phpmyadmin", "phpMyAdmin", foreign.phpmyadmin, _NOTHING, _NOTHING),
+        # its foreign keys come last
+        (b"INSERT INTO `patient`", foreign.PHPMYADMIN_END, frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY})),
+    ),
+    (
+        ("adminer", "Adminer", foreign.adminer, _NOTHING, frozenset({Code.DATA_IN_ANOTHER_DATABASE})),
+        (b"INSERT INTO `patient`", foreign.ADMINER_END, _PATIENTS_LOST),
+    ),
+    (
+        ("mysqldump-php", "mysqldump-php", foreign.mysqldump_php, _NOTHING, _NOTHING),
+        (
+            b"UNLOCK TABLES;\nCOMMIT;\n\n-- Dumped table `patient`",
+            foreign.MYSQLDUMP_PHP_END,
+            frozenset({Code.DUMP_CUT}),
+        ),
+    ),
+    (
+        ("npm-mysqldump", "`mysqldump` of npm", foreign.npm_mysqldump, _NAMELESS, _NOTHING),
+        (b"# DATA DUMP FOR TABLE: patient", foreign.NPM_END, _PATIENTS_LOST | _NAMELESS),
+    ),
+    (
+        ("heidisql", "HeidiSQL", foreign.heidisql, _NOTHING, frozenset({Code.LINE_ENDS_CHANGED})),
+        (b"INSERT INTO `patient`", foreign.HEIDISQL_END, _PATIENTS_LOST),
+    ),
+)
+
+
+def _rows() -> Iterator[Row]:
+    for (name, tool, shape, weighing, notes), (mark, end, found) in _TOOLS:
+        yield Row(
+            name=f"mariadb-{name}",
+            backup=WHOLE,
+            damage=(shape,),
+            done=f"in the shape that {tool} gives a dump",
+            verdict=RESERVED if weighing else PASSED,
+            weighing=weighing,
+            notes=notes,
+            healthy=True,
+        )
+        yield Row(
+            name=f"mariadb-{name}-forged-end",
+            backup=WHOLE,
+            damage=(shape, doing.cut_before(mark), doing.ends_with(end.encode())),
+            done=f"in that shape, cut between two statements, and what {tool} writes last written under it",
+            weighing=found,
+        )
+
+
+ROWS: Final = tuple(_rows())
