@@ -61,6 +61,9 @@ PLAIN_WORDS: Final = frozenset(
 PLAIN_QUESTION: Final = re.compile(
     rb"(?:SELECT|DO) (?:pg_catalog\.)?(?:setval|set_config|lo\w{0,12}|lowrite)\(", re.IGNORECASE
 )
+PLACES: Final = frozenset({b"DATABASE", b"SCHEMA"})
+#: What is made and not there any more after the load, or not held against it.
+PASSING: Final = frozenset({b"TEMPORARY", b"TEMP", b"EVENT"})
 KINDS: Final = {b"PROCEDURE": "routine", b"FUNCTION": "routine"}
 RENAMES: Final = re.compile(rb"ALTER .{1,400} (?:RENAME|SET SCHEMA)\b", re.IGNORECASE | re.DOTALL)
 

@@ -25,9 +25,6 @@ _NAMED_WITHIN: Final = 2048
 #: What a pg_dump writes only behind the contents of its tables, once it has given all of them.
 _BEHIND_DATA: Final = frozenset({b"CREATE", b"ALTER", b"REFRESH", b"GRANT", b"REVOKE", b"COMMENT"})
 
-_PLACES: Final = frozenset({b"DATABASE", b"SCHEMA"})
-#: What is not there any more after the load, or not held against it.
-_PASSING: Final = frozenset({b"TEMPORARY", b"TEMP", b"EVENT"})
 #: What was begun under its name, and an object of that kind ends.
 _ENDS: Final = {"table": ("table", "stand-in"), "view": ("table", "stand-in", "final view")}
 #: Of one namespace: which of them a dump makes at first may not be what it is in the end.
@@ -80,6 +77,11 @@ class Outline:
     def lost(self) -> bool:
         """Whether the reading ended inside a statement: then what it saw proves nothing."""
         return self._statements.in_text
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much of what was given is not read yet: more must be there first, or the end."""
+        return self._statements.unread_bytes
 
     def look(self, chunk: bytes) -> None:
         """Read on."""
@@ -168,10 +170,10 @@ class Outline:
             if text.startswith(b'CREATE RULE "_RETURN"'):
                 self.judgeable = False
                 self.past_data = True
-        elif kind in _PLACES:
+        elif kind in naming.PLACES:
             if len(self._databases) < MOST_NAMES:
                 self._databases.add(named.name)
-        elif not {kind, *modifiers} & _PASSING:
+        elif not {kind, *modifiers} & naming.PASSING:
             self._object(naming.KINDS.get(kind, kind.decode().lower()), named, modifiers, statement)
 
     def _object(self, what: str, named: Named, modifiers: list[bytes], statement: Statement) -> None:
@@ -242,8 +244,6 @@ class Outline:
                 self.not_made[self._place] = None
 
     def _lock(self, text: bytes) -> None:
-        if self.dialect is not Dialect.MARIADB:
-            return
         self.open.pop(("lock", self._locked), None)
         if found := naming.LOCK.match(text):
             self._into = self._locked = named_by(found[1]).name

@@ -82,6 +82,11 @@ class Statements:
         self._reading = self._read()
         next(self._reading)
 
+    @property
+    def unread_bytes(self) -> int:
+        """How much of what was given waits for more."""
+        return len(self._window.data) - self._window.at
+
     def look(self, chunk: bytes) -> None:
         """Read on."""
         self._window.move(chunk)

@@ -69,4 +69,19 @@ def _rows() -> Iterator[Row]:
         )
 
 
-ROWS: Final = tuple(_rows())
+ROWS: Final = (
+    *_rows(),
+    Row(
+        name="mariadb-phpmyadmin-behind-rows",
+        backup=WHOLE,
+        damage=(
+            foreign.phpmyadmin,
+            doing.cut_before(b"--\n-- Indexes for dumped tables"),
+            doing.ends_with(foreign.PHPMYADMIN_END.encode()),
+        ),
+        done="in the shape of phpMyAdmin, cut behind all rows and views, before the keys; its end forged",
+        verdict=RESERVED,
+        weighing=frozenset({Code.KEYS_ABSENT}),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
+    ),
+)

@@ -46,6 +46,15 @@ def test_what_a_servers_version_keeps_it_from_making_is_absent(dump: bytes, old:
     assert finding(Code.ANNOUNCED_ABSENT, kind=kind, count=1, name=name) in found(foreign)
 
 
+def test_databases_that_a_dump_uses_and_does_not_make_are_there_before() -> None:
+    both = f"{OBJECTS}CREATE DATABASE d; USE d; CREATE TABLE t (id INT); INSERT INTO t VALUES (3);\n"  # noqa: S608 - ours
+    used = mariadb.dumped(both, "--databases", "c", "d", "--no-create-db")
+    assert b"CREATE DATABASE" not in used
+    with mariadb.LOCAL.restored(used) as (_, load, inventory):
+        assert load.findings == (finding(Code.DATA_IN_ANOTHER_DATABASE, database="c"),)
+        assert {table.name: table.rows for table in inventory.tables} == {"t": 2, "d.t": 1}
+
+
 def test_a_view_that_psql_was_told_to_pass_over_is_absent() -> None:
     lines = postgresql.backups(ON_15)["plain"].split(b"\n")
     # PostgreSQL's releases of August 2025 and later forbid psql everything but SQL

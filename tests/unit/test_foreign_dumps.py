@@ -12,7 +12,7 @@ from restore_lab.engines import announced
 from restore_lab.engines.base import HEAD_BYTES, Dump
 from restore_lab.engines.boundaries import last_boundary
 from restore_lab.engines.mariadb.engine import Mariadb
-from restore_lab.engines.mariadb.load import outline_of
+from restore_lab.engines.mariadb.load import Passage, outline_of
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
 from restore_lab.findings import Code
@@ -166,6 +166,30 @@ def test_a_database_that_is_used_and_not_made_is_named() -> None:
 
     assert list(read(data)[1].not_made) == ["cabinet"]
     assert list(read(made)[1].not_made) == []
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 50, 5000, 65_536])
+def test_a_database_is_made_before_the_client_gets_to_its_use(piece_bytes: int) -> None:
+    said: list[bytes] = []
+    rows = b"INSERT INTO `a` VALUES (1,'USE `faux`;\nUSE `faux`;\n');\n" * 300
+    parts = (
+        b"CREATE DATABASE `own`;\n",
+        b"USE `own`;\n" + rows,
+        b"USE `one`;\n" + rows,
+        b"USE `two`;\n",
+        b"SELECT 'cut",
+    )
+    dump = b"".join(parts)
+    passage = Passage(make=lambda name: said.append(f"made {name};".encode()))
+    for piece in passage.through(dump[at : at + piece_bytes] for at in range(0, len(dump), piece_bytes)):
+        said.append(piece)  # noqa: PERF402 - what was made is said in between
+    whole = b"".join(said)
+
+    one, two = whole.index(b"made one;"), whole.index(b"made two;") - len(b"made one;")
+    assert one <= dump.index(b"USE `one`;") + len(b"USE `one`")
+    assert two <= dump.index(b"USE `two`;") + len(b"USE `two`")
+    assert whole.count(b"made ") == 2
+    assert whole.replace(b"made one;", b"").replace(b"made two;", b"").startswith(dump + b"\n\\g\n")
 
 
 @pytest.mark.parametrize("between", [b",", b", ", b",\t"])

@@ -13,6 +13,7 @@ from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load
 from restore_lab.engines.mariadb import catalogue, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
 from restore_lab.engines.mariadb.changing import Places, Warnings, judge_changes, places, read_places, zero_dates
+from restore_lab.engines.mariadb.heads import KEYS_LAST
 from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
 from restore_lab.engines.mariadb.messages import PRIVILEGES, Cause
 from restore_lab.engines.mariadb.references import Answers, Asked
@@ -70,6 +71,7 @@ class MariadbDatabase:
             *self._landing(tables),
             *self._definers(),
             *self._without_transactions(tables),
+            *(self._without_keys(tables) if dump.tool == KEYS_LAST else ()),
         )
         absent = self._absent(passage.outline, findings)
         return Load(seconds=done.seconds, problems=tally.problems(), findings=(*findings, *absent))
@@ -211,6 +213,16 @@ class MariadbDatabase:
         found = catalogue.read_tables(answer)
         shown = named(found, catalogue.questioned(tables, DEFAULT_DATABASE))
         return (finding(Code.NOT_TRANSACTIONAL, count=len(found), table=shown[0]),) if found else ()
+
+    def _without_keys(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
+        """Say that no table has a key or index, where some hold rows: what comes behind the rows may be lost."""
+        if catalogue.read_counts(self.server.ask([catalogue.OBJECTS], timeout_seconds=_CATALOGUE_SECONDS))["index"]:
+            return ()
+        rows = catalogue.read_counts(
+            self.server.ask(catalogue.counting(tables), timeout_seconds=self.check_timeout_seconds)
+        )
+        bare = [name for position, name in enumerate(_names(tables)) if rows[str(position)]]
+        return (finding(Code.KEYS_ABSENT, tables=len(bare), table=bare[0]),) if bare else ()
 
     def _absent(self, outline: Outline, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         names = catalogue.read_names(self.server.ask([catalogue.NAMES], timeout_seconds=_CATALOGUE_SECONDS))

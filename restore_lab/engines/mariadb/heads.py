@@ -69,6 +69,8 @@ _DIALECT: Final = re.compile(
     r"|^[ \t]{0,9}SET @OLD_(?:UNIQUE_CHECKS|FOREIGN_KEY_CHECKS|SQL_MODE)[ \t]{0,9}=[ \t]{0,9}@@",
     re.MULTILINE | re.IGNORECASE,
 )
+#: It writes every key of every table behind all rows.
+KEYS_LAST: Final = "phpMyAdmin"
 _MARKED_SINCE: Final = (5, 0)
 _COMPLETED: Final = re.compile(rb"-- Dump completed")
 _TIME: Final = re.compile(rb"\n-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: UTC)?\r?\n\Z")

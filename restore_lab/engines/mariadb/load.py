@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -49,7 +50,8 @@ def outline_of(dump: Dump) -> Outline:
 class Passage:
     r"""Hands a dump on, every byte as it is, then asks the client to answer that it is still there.
 
-    `make` is given each database that the dump is about to use and does not make: whoever restores it makes it before.
+    `make` is given each database that the dump uses and does not make, before the client gets there: whoever restores
+    such a dump makes it first.
     The answer is an error of ours. A dump that says `exit`, ends inside a comment or kills the client never gets to it.
     `\g` ends whatever statement is still open, under any delimiter, as the end of the file would.
     """
@@ -62,6 +64,7 @@ class Passage:
     remarks: Remarks = field(default_factory=lambda: Remarks(worthless=_SPARED))
     outline: Outline = field(default_factory=lambda: Outline(dialect=Dialect.MARIADB))
     _made: int = 0
+    _held: deque[bytes] = field(default_factory=deque)
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the dump, then our question."""
@@ -70,17 +73,21 @@ class Passage:
             self.tail = (self.tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
             self.remarks.look(chunk)
             self.outline.look(chunk)
-            self._make_databases()
-            yield chunk
+            self._held.append(chunk)
+            yield from self._read(ended=False)
         self.remarks.close()
         self.outline.close()
+        yield from self._read(ended=True)
         self.read_to_end = True
         yield f"\n\\g\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{self.word}'\\g\n".encode()
 
-    def _make_databases(self) -> None:
+    def _read(self, *, ended: bool) -> Iterator[bytes]:
+        """Give the chunks that the outline has read to their end; others are held, a few KiB beyond the last one."""
         for name in tuple(self.outline.not_made)[self._made : _MOST_DATABASES]:
             self.make(name)
             self._made += 1
+        while self._held and (ended or self.outline.unread_bytes <= sum(map(len, self._held)) - len(self._held[0])):
+            yield self._held.popleft()
 
     def lacks_end_mark(self, dump: Dump) -> bool:
         """Whether a tool that closes its dumps did not close this one."""
