@@ -38,7 +38,8 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_backup.*\[mariadb-(flip-in-word|compact)\]",
     ),
     "test_damaged_backups_mariadb_tools.py": (
-        r"test_a_backup.*\[mariadb-(adminer|npm-mysqldump|heidisql)-forged-end\]",
+        r"test_a_backup.*\[mariadb-(adminer|heidisql)-forged-end\]",
+        r"test_a_backup.*\[mariadb-(mysqldump-php\]|npm-mysqldump)",
     ),
     "test_damaged_backups_postgresql.py": (
         r"test_a_backup.*\[postgresql-(schema-then-data|inserts|globals-then-plain|data-only|windows)\]",

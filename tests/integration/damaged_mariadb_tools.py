@@ -22,8 +22,12 @@ _PATIENTS_LOST: Final = frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY, Code.ORPHAN_
 _TOOLS: Final = (
     (
         ("phpmyadmin", "phpMyAdmin", foreign.phpmyadmin, _NOTHING, _NOTHING),
-        # its foreign keys come last
-        (b"INSERT INTO `patient`", foreign.PHPMYADMIN_END, frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY})),
+        # its keys come last
+        (
+            b"INSERT INTO `patient`",
+            foreign.PHPMYADMIN_END,
+            frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY, Code.KEYS_ABSENT}),
+        ),
     ),
     (
         ("adminer", "Adminer", foreign.adminer, _NOTHING, frozenset({Code.DATA_IN_ANOTHER_DATABASE})),
