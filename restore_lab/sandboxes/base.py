@@ -90,6 +90,7 @@ class Machine(Protocol):
         `stdin` is at hand when it is a list or a tuple, and may be sent as a whole; anything else streams.
         When `stdout` is given, output goes there piece by piece and `Completed.stdout` stays empty; so with `stderr`. A
         command that ends before its stdin does is not an error: `fed_bytes` tells, and the rest of `stdin` is unread.
+        Whoever gives the next piece of `stdin` may run another command first.
 
         Raises:
             MachineFailed: the command could not be started, or the machine died.

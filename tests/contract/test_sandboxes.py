@@ -235,6 +235,17 @@ def test_stdin_arrives_whole(machine: Machine) -> None:
     assert (done.stdout.strip(), done.fed_bytes) == (str(64 * MIB).encode(), 64 * MIB)
 
 
+def test_another_command_may_run_before_the_next_piece_of_stdin(machine: Machine) -> None:
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            yield b"x" * MIB
+            yield machine.run(("echo", str(number)), timeout_seconds=30).stdout
+
+    done = machine.run(("tr", "-d", "x\\n"), timeout_seconds=60, stdin=pieces())
+
+    assert (done.exit_code, done.stdout) == (0, b"012")
+
+
 def test_empty_pieces_and_an_empty_stdin_are_not_the_end_of_anything(machine: Machine) -> None:
     assert machine.run(("wc", "-c"), timeout_seconds=30, stdin=[b"", b"ab", b"", b"c"]).stdout.strip() == b"3"
     assert machine.run(("wc", "-c"), timeout_seconds=30, stdin=[]).stdout.strip() == b"0"

@@ -73,7 +73,7 @@ _DIALECT: Final = re.compile(
 KEYS_LAST: Final = "phpMyAdmin"
 _MARKED_SINCE: Final = (5, 0)
 _COMPLETED: Final = re.compile(rb"-- Dump completed")
-_TIME: Final = re.compile(rb"\n-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: UTC)?\r?\n\Z")
+_TIME: Final = re.compile(rb"\n-- \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?: UTC)?\s*\Z")
 
 
 def recognise(head: bytes) -> Dump | None:
