@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -216,24 +216,18 @@ def test_a_file_just_written_is_watched_and_believed_when_it_rests(tmp_path: Pat
     assert only(Directory(path=tmp_path, settle_seconds=0.01)).standing is Standing.ELIGIBLE
 
 
-def test_a_file_that_grows_while_it_is_watched_is_still_changing(tmp_path: Path) -> None:
+def test_a_file_that_grows_while_it_is_watched_is_still_changing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path, "db.sql", changed_at=NOW - timedelta(minutes=1))
-    over = threading.Event()
 
-    def grow() -> None:
-        while not over.wait(0.005):
-            with path.open("ab") as stream:
-                stream.write(b"x")
+    def grow(_: float) -> None:
+        with path.open("ab") as stream:
+            stream.write(b"x")
 
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
-        standing = only(Directory(path=tmp_path, settle_seconds=0.2)).standing
-    finally:
-        over.set()
-        writer.join()
+    monkeypatch.setattr(time, "sleep", grow)
 
-    assert standing is Standing.GROWING
+    assert only(Directory(path=tmp_path, settle_seconds=0.2)).standing is Standing.GROWING
 
 
 def test_a_file_that_vanishes_while_it_is_watched_is_not_chosen(tmp_path: Path) -> None:
