@@ -93,10 +93,16 @@ IMAGES: Mapping[str, Image] = {
 
 _NO_SUITE = (
     "no image is made: no Debian release has this server; a dump of its series is restored on the next newer one, and "
-    "the report says so, or on a local machine where it is installed (apt.postgresql.org)"
+    "the report says so, or on a local machine where it is installed, or in an image made from a base that has it to "
+    "install (apt.postgresql.org): `--base`"
 )
-#: Series that dumps may be of and that no image is made for, with what to do instead.
+#: Series that dumps may be of and that no image is made for without a base of the operator's, with what to do instead.
 NOT_MADE: Mapping[str, str] = {"postgresql:14": _NO_SUITE, "postgresql:16": _NO_SUITE}
+#: Those, from such a base: its suite is its own matter.
+ON_A_BASE: Mapping[str, Image] = {
+    name: Image(engine="postgresql", series=name.partition(":")[2], suite=f"given-{name.partition(':')[2]}")
+    for name in NOT_MADE
+}
 
 
 def find(image: Image) -> BuiltImage | None:

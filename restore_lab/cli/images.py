@@ -21,17 +21,18 @@ def image() -> None:
 @click.option("--all", "everything", is_flag=True, help="Build every image there is a recipe for.")
 def build_images(names: tuple[str, ...], base: str | None, *, everything: bool) -> None:
     """Build images, or find them built from the very same recipe."""
-    from restore_lab.images import IMAGES, NOT_MADE, build  # noqa: PLC0415 - quick --help
+    from restore_lab.images import IMAGES, NOT_MADE, ON_A_BASE, build  # noqa: PLC0415 - quick --help
 
     for name in names:
-        if name in NOT_MADE:
+        if name in NOT_MADE and base is None:
             raise UsageError(f"{name}: {NOT_MADE[name]}", hint=f"there are: {', '.join(IMAGES)}")
-    unknown = [name for name in names if name not in IMAGES]
+    recipes = {**IMAGES, **ON_A_BASE}
+    unknown = [name for name in names if name not in recipes]
     if unknown or not (names or everything):
         said = f"no image is called {', '.join(unknown)}" if unknown else "name an image, or --all"
         raise UsageError(said, hint=f"there are: {', '.join(IMAGES)}")
     for name in IMAGES if everything else names:
-        built = build(IMAGES[name], base=base, progress=lambda said: click.echo(said, err=True))
+        built = build(recipes[name], base=base, progress=lambda said: click.echo(said, err=True))
         click.echo(f"{built.tag}  {built.image_id}  {built.suite}  {len(built.packages)} packages")
 
 

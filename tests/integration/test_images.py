@@ -231,3 +231,14 @@ def test_an_image_can_be_built_on_a_base_of_the_operators(monkeypatch: pytest.Mo
         images.build(wrong, progress=lambda _line: None)
 
     assert "--base" in caught.value.hint
+
+
+def test_an_image_that_no_debian_release_has_is_tried_on_a_base_of_the_operators() -> None:
+    """Debian's own base has no such package, and that is what the build ends by."""
+    origin = _found(IMAGES["postgresql:15"]).base
+    base = "restore-lab/debian:bookworm" if origin.startswith("mmdebstrap") else origin
+
+    with pytest.raises(MachineFailed, match="restore-lab/postgresql:14-unlabelled could not be built"):
+        images.build(images.ON_A_BASE["postgresql:14"], base=base, progress=lambda _line: None)
+
+    assert images.find(images.ON_A_BASE["postgresql:14"]) is None
