@@ -1,7 +1,8 @@
 """Accepting a finding for a time: with a reason, by a person, until a day; its weight falls one step, never to nothing.
 
 What failed becomes a reservation, a reservation becomes a note. What says that nothing is known, that a backup is
-empty, ruined or another's, or that evidence or the copy are in doubt, cannot be accepted.
+empty, ruined or another's, or that evidence or the copy are in doubt, cannot be accepted; but for a clock behind the
+register, once somebody has compared it: one entry of a wrong day would else outlive every right clock.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ACCEPTABLE: Final = frozenset(
     {
         Code.BACKUP_OVERDUE,
         Code.BACKUP_DATED_IN_FUTURE,
+        Code.CLOCK_BEHIND_REGISTER,
         Code.ISOLATION_PARTIAL,
         Code.ISOLATION_NONE,
         Code.SERVER_OF_ANOTHER_SERIES,
@@ -68,6 +70,8 @@ _LOSSES: Final = frozenset(
     }
 )
 _ONE_STEP_DOWN: Final = {Severity.FAILED: Severity.RESERVATION, Severity.RESERVATION: Severity.NOTE}
+#: Where nothing is known until somebody has looked, and then is.
+_LOOKED_AT: Final = {Code.CLOCK_BEHIND_REGISTER: Severity.RESERVATION}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,8 +119,9 @@ def weighed(
 
 
 def _lowered(graded: GradedFinding, accepts: Sequence[Accept], today: date) -> GradedFinding:
+    lower = _LOOKED_AT.get(graded.finding.code) or _ONE_STEP_DOWN.get(graded.severity)
     for accept in accepts:
-        if today <= accept.until and accept.covers(graded.finding) and graded.severity in _ONE_STEP_DOWN:
+        if lower and today <= accept.until and accept.covers(graded.finding):
             record = Acceptance(reason=accept.reason, person=accept.person, until=accept.until, settled=accept.settled)
-            return replace(graded, severity=_ONE_STEP_DOWN[graded.severity], accepted=record)
+            return replace(graded, severity=lower, accepted=record)
     return graded

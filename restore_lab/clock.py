@@ -30,6 +30,10 @@ class Clock:
         """Give the time, whatever became of the wall clock."""
         return self.read_at + timedelta(seconds=_since_boot() - self.read_since_boot)
 
+    def is_behind(self, other: datetime) -> bool:
+        """Whether it read an earlier time than one that is known to have passed."""
+        return other - self.read_at > _SLACK
+
     @property
     def has_jumped(self) -> bool:
         """Whether the wall clock was put forward or back since it was read."""

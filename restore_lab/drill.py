@@ -277,6 +277,10 @@ def _of_the_whole(drill: Drill, tested: set[str], checked: Checked) -> Iterator[
             yield finding(Code.PLACE_NOT_TESTED, place=place.label)
     if drill.clock.has_jumped:
         yield finding(Code.CLOCK_JUMPED)
+    began = max((entry.at for entry in checked.entries if entry.kind is EntryType.OPENED), default=drill.clock.read_at)
+    if drill.clock.is_behind(began):
+        day = began.astimezone(drill.lab.settings.practice.zone).date()
+        yield finding(Code.CLOCK_BEHIND_REGISTER, began=day.isoformat())
     if checked.faults:
         yield finding(Code.REGISTER_BROKEN, count=len(checked.faults))
 

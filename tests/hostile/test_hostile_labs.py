@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,20 @@ from hostile import around, hostile_page
 from hostile.cases import Case, a_lab
 from hostile.escapes import TITLE_OF_TERMINAL, canaries, left_behind
 from integration.damaged import as_usual
+from integration.damaged_practice import DAY
 from stems import COMMAND, command, environment_of
 
+from restore_lab import drill
+from restore_lab.clock import Clock
 from restore_lab.drill import open_key
 from restore_lab.engines import ENGINES
+from restore_lab.errors import ExitCode
+from restore_lab.findings import Code
 from restore_lab.lab import load_lab
-from restore_lab.register import EntryType, Register
+from restore_lab.register import Register
 from restore_lab.sandboxes.base import Need
 from restore_lab.sandboxes.local.driver import Local
+from restore_lab.scenario import load_scenario
 from restore_lab.signature.keys import SigningKey
 
 WHOLE = Case(name="whole", engine="sqlite", tool=("backup",), tries="nothing")
@@ -65,19 +72,39 @@ def test_a_copied_lab_goes_its_own_way_and_the_head_that_others_hold_tells_it(la
 
 
 @pytest.mark.hostile
-def test_a_clock_set_back_does_not_undo_what_was_recorded(lab: Path) -> None:
-    """An entry of tomorrow is what a clock that was set back finds in the register."""
-    loaded = load_lab(lab)
-    key = open_key(loaded)
-    register = Register(folder=loaded.reports, certificate=key.certificate)
-    with register.locked():
-        register.append(EntryType.SWEPT, {"removed": []}, key=key, at=datetime.now(UTC) + timedelta(days=1))
-    before = register.head
+def test_a_clock_set_back_makes_no_old_backup_young_nor_undoes_what_was_recorded(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock of the first drill the backup is long overdue; by one that was set back it is of today."""
+    text = (lab / "lab.toml").read_text("utf-8")
+    (lab / "lab.toml").write_text(re.sub("backup_every_days = [0-9_]+", "backup_every_days = 10", text), "utf-8")
 
-    done = ran(lab, "run", "--scenario", "annual")
+    def drilled(days_later: int) -> tuple[set[Code], ExitCode]:
+        clock = Clock(read_at=datetime.combine(DAY, time(12), UTC) + timedelta(days=days_later))
+        monkeypatch.setattr(drill, "Clock", lambda: clock)
+        loaded = load_lab(lab)
+        outcome = drill.run(loaded, load_scenario(loaded, "annual"), asked_for="latest", listen=lambda _event: None)
+        return {one.finding.code for one in outcome.evidence.findings}, outcome.exit_code
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    codes, code = drilled(40)
+    assert (Code.BACKUP_OVERDUE in codes, Code.CLOCK_BEHIND_REGISTER in codes, code) == (True, False, ExitCode.FAILED)
+    before = head_of(lab)
+
+    codes, code = drilled(0)
+    assert (Code.BACKUP_OVERDUE in codes, Code.CLOCK_BEHIND_REGISTER in codes) == (False, True)
+    assert code == ExitCode.INCONCLUSIVE
     assert ran(lab, "register", "verify", "--head", before).returncode == 0
+
+    scenario = lab / "scenarios" / "annual" / "scenario.toml"
+    accept = f"""
+[[accept]]
+code = "CLOCK_BEHIND_REGISTER"
+reason = "the clock was compared and is right"
+person = "contractor"
+until = {DAY + timedelta(days=2)}
+"""
+    scenario.write_text(scenario.read_text("utf-8") + accept, "utf-8")
+    assert drilled(0)[1] == ExitCode.PASSED
 
 
 def at_a_terminal(root: Path, *words: str) -> tuple[int, bytes]:

@@ -168,4 +168,12 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Wall clock put forward or back during the drill; ages are those by the clock at its start"),
         action=msgid("see to it that the clock of the test machine is right, and run the test again"),
     ),
+    Code.CLOCK_BEHIND_REGISTER: FindingText(
+        plain=msgid(
+            "By its clock, the test machine is earlier than a test already recorded ({began}): how old the backup "
+            "and the data are is not known."
+        ),
+        exact=msgid("Wall clock before the newest opened entry of the register ({began}); ages cannot be told"),
+        action=msgid("set the clock of the test machine and run the test again; if it is right, accept this finding"),
+    ),
 }
