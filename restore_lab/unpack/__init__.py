@@ -1,7 +1,7 @@
 """The layers around a dump, peeled one by one as the bytes pass; nothing is written, nothing is trusted.
 
 Layers are told by their first bytes, never by a name. Sources: RFC 1952 (gzip), RFC 1951 (deflate), APPNOTE.TXT 6.3
-(zip), POSIX.1-2017 pax (tar), the bzip2 and xz file formats.
+(zip), POSIX.1-2017 pax (tar), the bzip2, xz and lzma file formats.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, ClassVar, Protocol, Self, runtime_checkable
+from typing import BinaryIO, ClassVar, NoReturn, Protocol, Self, runtime_checkable
 
 from restore_lab.findings import Code
+from restore_lab.unpack.closed import locked_by, packed_by
 from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
 from restore_lab.unpack.zipped import unzip
 
@@ -28,6 +29,7 @@ _XZ_MEMORY_BYTES = 128 * 1024 * 1024
 #: What a Mac adds to a zip, and the names and attributes in a tar, are small; more of it is a bomb.
 _MOST_BESIDE_BYTES = 16 * 1024 * 1024
 _TAR_MAGIC_AT = 257
+_LZMA_HEADER_BYTES, _LZMA_MOST_BYTES, _LZMA_NO_SIZE = 13, 1 << 38, (1 << 64) - 1
 _PG_DUMP_TAR_MEMBER = b"toc.dat\0"
 
 
@@ -79,8 +81,8 @@ def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int, keep: Col
     A layer in `keep` is left on, with all that is within it: an engine takes it as it is.
 
     Raises:
-        UnpackFault: a layer is damaged, too large, holds several files, or is encrypted. Also raised while `chunks` is
-            read, since a layer is only known to be whole at its end.
+        UnpackFault: a layer is damaged, too large, holds several files, is encrypted or is not undone here. Also raised
+            while `chunks` is read, since a layer is only known to be whole at its end.
     """
     layers: list[str] = []
     head, chunks = _peek(iter(pieces), head_bytes)
@@ -89,7 +91,19 @@ def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int, keep: Col
             raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"more than {MOST_LAYERS} layers around the dump")
         layers.append(layer)
         head, chunks = _peek(_bounded(_PEELERS[layer](chunks), most_bytes, layer), head_bytes)
+    if layer is None and (locked_by(head) or packed_by(head)):
+        _refuse(head, chunks)
     return Peeled(head=head, chunks=chunks, layers=tuple(layers))
+
+
+def _refuse(head: bytes, chunks: Iterator[bytes]) -> NoReturn:
+    """Read on to the end, since a layer around may be damaged, and say what cannot be opened."""
+    for _ in chunks:
+        pass
+    if locked := locked_by(head):
+        raise UnpackFault(Code.ARCHIVE_ENCRYPTED, locked, f"the backup is encrypted by {locked}")
+    packed = packed_by(head)
+    raise UnpackFault(Code.ARCHIVE_FORM_UNKNOWN, packed, f"what {packed} packed is not undone here")
 
 
 def _peek(pieces: Iterator[bytes], size: int) -> tuple[bytes, Iterator[bytes]]:
@@ -107,9 +121,18 @@ def _layer(head: bytes) -> str | None:
     for magic, layer in ((b"\x1f\x8b\x08", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"PK\x03\x04", "zip")):
         if head.startswith(magic):
             return layer
+    if _is_lzma(head):
+        return "lzma"
     if head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar" and not head.startswith(_PG_DUMP_TAR_MEMBER):
         return "tar"
     return None
+
+
+def _is_lzma(head: bytes) -> bool:
+    """Tell the form before xz, which has no magic, as xz(1) does: by usual properties, dictionary and size."""
+    dictionary, size = int.from_bytes(head[1:5], "little"), int.from_bytes(head[5:13], "little")
+    usual = head[:1] == b"\x5d" and len(head) > _LZMA_HEADER_BYTES and head[_LZMA_HEADER_BYTES] == 0
+    return usual and dictionary.bit_count() == 1 and (size < _LZMA_MOST_BYTES or size == _LZMA_NO_SIZE)
 
 
 def _bounded(pieces: Iterator[bytes], most_bytes: int, layer: str) -> Iterator[bytes]:
@@ -188,7 +211,11 @@ def _bunzip2(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unxz(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    return _decompressed("xz", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES), pieces)
+    return _decompressed("xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES), pieces)
+
+
+def _unlzma(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    return _decompressed("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_XZ_MEMORY_BYTES), pieces)
 
 
 class _Member(tarfile.TarInfo):
@@ -245,6 +272,7 @@ _PEELERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
     "gzip": _gunzip,
     "bzip2": _bunzip2,
     "xz": _unxz,
+    "lzma": _unlzma,
     "zip": unzip,
     "tar": _untar,
 }

@@ -108,6 +108,49 @@ ROWS: Final = (
         verdict=INCONCLUSIVE,
         weighing=frozenset({Code.ARCHIVE_FORM_UNKNOWN}),
     ),
+    *(
+        Row(
+            name=name,
+            backup=_WHOLE,
+            damage=damage,
+            done=done,
+            verdict=INCONCLUSIVE,
+            weighing=frozenset({code}),
+        )
+        for name, damage, done, code in (
+            (
+                "gpg",
+                (doing.gpg(b"\x8c\x0d\x04\x09\x03\x02"),),
+                "encrypted by gpg with a passphrase",
+                Code.ARCHIVE_ENCRYPTED,
+            ),
+            (
+                "gpg-letters",
+                (doing.gpg(b"-----BEGIN PGP MESSAGE-----\n\n", "--armor"),),
+                "the same as letters (`--armor`)",
+                Code.ARCHIVE_ENCRYPTED,
+            ),
+            (
+                "openssl-gzip",
+                (doing.openssl, doing.gzipped),
+                "encrypted by `openssl enc`, in a gzip",
+                Code.ARCHIVE_ENCRYPTED,
+            ),
+            ("age", (doing.age,), "encrypted by age", Code.ARCHIVE_ENCRYPTED),
+            ("zstd", (doing.zstd,), "packed with zstd", Code.ARCHIVE_FORM_UNKNOWN),
+            ("zstd-tar", (doing.zstd, doing.tarred("a.zst")), "packed with zstd, in a tar", Code.ARCHIVE_FORM_UNKNOWN),
+            ("lz4", (doing.lz4,), "packed with lz4", Code.ARCHIVE_FORM_UNKNOWN),
+            ("7z", (doing.seven_zip,), "packed with 7-Zip", Code.ARCHIVE_FORM_UNKNOWN),
+        )
+    ),
+    Row(
+        name="lzma",
+        backup=_WHOLE,
+        damage=(doing.lzma_alone,),
+        done="packed with `xz --format=lzma`",
+        verdict=PASSED,
+        healthy=True,
+    ),
     Row(
         name="gzip-five",
         backup=_WHOLE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -156,6 +157,43 @@ locked_zip: Final = zipped("--password", "essai")
 def xz(content: bytes) -> bytes:
     """Pack with xz."""
     return lzma.compress(content)
+
+
+lzma_alone: Final = tool("xz", "--format=lzma", "--stdout")
+openssl: Final = tool("openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-pass", "pass:essai")
+
+
+def tool_or_beginning(first: bytes, *argv: str) -> Damage:
+    """Send the bytes through a command; where it is absent, write what it begins with, and other bytes behind."""
+
+    def damage(content: bytes) -> bytes:
+        return tool(*argv)(content) if shutil.which(argv[0]) else first + content[::-1]
+
+    return damage
+
+
+zstd: Final = tool_or_beginning(b"\x28\xb5\x2f\xfd\x04\x58", "zstd", "--stdout", "--quiet")
+lz4: Final = tool_or_beginning(b"\x04\x22\x4d\x18\x64\x40\xa7", "lz4", "-c", "-q")
+
+
+def beginning(magic: bytes) -> Damage:
+    """Write what a program writes first, and other bytes behind."""
+    return lambda content: magic + content[::-1]
+
+
+seven_zip: Final = beginning(b"7z\xbc\xaf\x27\x1c\0\x04")
+age: Final = beginning(b"age-encryption.org/v1\n-> X25519 " + b"A" * 43 + b"\n--- " + b"A" * 43 + b"\n")
+
+
+def gpg(first: bytes, *options: str) -> Damage:
+    """Encrypt with a passphrase, by gpg itself with a home of its own."""
+
+    def damage(content: bytes) -> bytes:
+        with tempfile.TemporaryDirectory() as home:
+            usual = ("--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "essai")
+            return tool_or_beginning(first, "gpg", *usual, "--symmetric", *options)(content)
+
+    return damage
 
 
 def nothing(_content: bytes) -> bytes:

@@ -72,7 +72,7 @@ def test_every_class_and_every_sign_is_said_in_words() -> None:
     kinds = {kind for _, kind in sniffing._MAGIC} | set(naming.CLAIMS.values()) | set(NO_DOCUMENTS)
 
     assert {"pdf", "text", "other", "dicom"} <= sniffed | kinds | {"other"}
-    assert kinds | {"pdf", "office", "text", "dicom", "other"} == set(names.DOCUMENT_KINDS)
+    assert kinds | {"pdf", "office", "text", "dicom", "encrypted", "other"} == set(names.DOCUMENT_KINDS)
     assert not set(names.DOCUMENT_KINDS) & {*names.OBJECT_KINDS, *names.CREATED}
 
 

@@ -82,6 +82,7 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "bzip2": bz2.compress,
     "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE),
     "zip": lambda data: zipped({"dump.sql": data}),
     "tar": lambda data: tarred({"dump.sql": data}),
 }
@@ -168,6 +169,69 @@ def test_a_stored_zip_comes_off() -> None:
 
 def test_an_encrypted_zip_is_said_to_be_one() -> None:
     assert fault(encrypted(DUMP)) == (Code.ARCHIVE_ENCRYPTED, "zip")
+
+
+#: As the tools write them; compress(1) and rar by their formats' own descriptions.
+LOCKED = {
+    "a key, gpg": (b"\x85\x01\x8c\x03" + b"\x11" * 8 + b"\x01", "gpg"),
+    "a passphrase, gpg": (b"\x8c\x0d\x04\x09\x03\x02", "gpg"),
+    "a key, new packets": (b"\xc1\xc0\x4c\x03" + b"\x11" * 8 + b"\x01", "gpg"),
+    "letters, gpg": (b"-----BEGIN PGP MESSAGE-----\n\nhQGMA", "gpg"),
+    "openssl": (b"Salted__" + b"\x9a" * 8, "openssl"),
+    "letters, openssl": (b"U2FsdGVkX1+9", "openssl"),
+    "age": (b"age-encryption.org/v1\n-> X25519 ", "age"),
+    "letters, age": (b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", "age"),
+}
+PACKED = {
+    "zstd": b"\x28\xb5\x2f\xfd\x04\x58",
+    "lz4": b"\x04\x22\x4d\x18\x64\x40\xa7",
+    "lzip": b"LZIP\x01\x0c",
+    "lzop": b"\x89LZO\0\r\n\x1a\n\x10",
+    "7z": b"7z\xbc\xaf\x27\x1c\0\x04",
+    "rar": b"Rar!\x1a\x07\x01\0",
+    "compress": b"\x1f\x9d\x90",
+}
+CLOSED = [
+    *((head, (Code.ARCHIVE_ENCRYPTED, by)) for head, by in LOCKED.values()),
+    *((head, (Code.ARCHIVE_FORM_UNKNOWN, by)) for by, head in PACKED.items()),
+]
+
+
+@pytest.mark.parametrize(("head", "said"), CLOSED)
+def test_what_is_locked_or_packed_otherwise_is_said_to_be_so_within_any_layer(
+    head: bytes, said: tuple[Code, str]
+) -> None:
+    data = head + DUMP
+
+    assert fault(data) == said
+    assert {fault(wrap(data)) for wrap in WRAPPERS.values()} == {said}
+    assert fault(gzip.compress(tarred({"dump": data}))) == said
+
+
+@pytest.mark.parametrize(("head", "said"), CLOSED)
+def test_a_damaged_layer_around_what_is_locked_is_damage(head: bytes, said: tuple[Code, str]) -> None:
+    data = gzip.compress(head + DUMP)
+
+    assert fault(data) == said
+    assert fault(data[:-3]) == (Code.ARCHIVE_DAMAGED, "gzip")
+    assert fault(tarred({"one": head + DUMP, "two": DUMP})) == (Code.ARCHIVE_HOLDS_SEVERAL, "tar")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(head[:2] for head, _ in CLOSED),
+        *(bytes([first]) + DUMP[1:] for first in (0x84, 0x85, 0x8C, 0xC1, 0xC3, 0x5D)),
+        "Ã‰tat des dossiers".encode(),
+        "É".encode(),
+        b"-----BEGIN PGP PUBLIC KEY BLOCK-----",
+        b"\x1f\x9d\xff",
+        b"]\n\0" + bytes(400),
+        random.Random(2).randbytes(4096),  # noqa: S311 - a sample that repeats
+    ],
+)
+def test_what_is_only_like_it_comes_as_it_is(data: bytes) -> None:
+    assert peeled(data) == ((), data)
 
 
 @pytest.mark.parametrize("wrap", [tarred, zipped])

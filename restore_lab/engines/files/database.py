@@ -17,10 +17,12 @@ from restore_lab.errors import EngineFailed, MachineDiskFull, QueryRefused
 from restore_lab.findings import Code, finding, reduce_message, safe_text
 from restore_lab.process import Completed
 from restore_lab.sandboxes.base import Machine
-from restore_lab.unpack import UnpackFault
+from restore_lab.unpack import UnpackFault, closed
 
 _INSIDE = Path(__file__).parent / "inside"
 _PACKAGE = "restore_lab/engines/files/inside"
+#: The one module that the child shares with what peels layers here.
+_SHARED = Path(closed.__file__)
 #: What the child says of an archive it does not take apart.
 _REFUSED = {
     "TOO_LARGE": Code.ARCHIVE_TOO_LARGE,
@@ -30,13 +32,14 @@ _REFUSED = {
 
 
 def _program() -> bytes:
-    """Pack the child's modules under the names they have here, and nothing else of ours."""
+    """Pack the child's modules under the names they have here, and what they share with us."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
-        for parent in ("restore_lab", "restore_lab/engines", "restore_lab/engines/files"):
+        for parent in ("restore_lab", "restore_lab/unpack", "restore_lab/engines", "restore_lab/engines/files"):
             archive.writestr(f"{parent}/__init__.py", "")
         for module in sorted(_INSIDE.glob("*.py")):
             archive.writestr(f"{_PACKAGE}/{module.name}", module.read_bytes())
+        archive.writestr(f"restore_lab/unpack/{_SHARED.name}", _SHARED.read_bytes())
         archive.writestr("__main__.py", f"from {_PACKAGE.replace('/', '.')}.child import main\n\nmain()\n")
     return held.getvalue()
 

@@ -76,14 +76,14 @@ BACKUP_TEXTS: Final = {
         action=msgid("raise the limit or give the test machine more room, and run the test again"),
     ),
     Code.ARCHIVE_ENCRYPTED: FindingText(
-        plain=msgid("The backup is locked by a password that the test did not have."),
+        plain=msgid("The backup is locked by a password or a key that the test did not have."),
         exact=msgid("Layer {layer}: encrypted, no key at hand"),
-        action=msgid("hand over the key of the backup, and run the test again"),
+        action=msgid("have the backup unlocked before the test, and the unlocked file put where the test looks for it"),
     ),
     Code.ARCHIVE_FORM_UNKNOWN: FindingText(
         plain=msgid("The backup is packed in a way that the test cannot unpack."),
         exact=msgid("Layer {layer}: a method of compression that is not known here"),
-        action=msgid("pack the backup with gzip, xz or an ordinary zip"),
+        action=msgid("have the backup unpacked before the test, or packed with gzip, bzip2, xz or an ordinary zip"),
     ),
     Code.ARCHIVE_HOLDS_SEVERAL: FindingText(
         plain=msgid("The file of the backup holds several files; which one to test is not said."),

@@ -1,7 +1,7 @@
 """Runs inside the machine: tells what a document is by its first bytes, and how random it is; never by its name.
 
-Sources: the formats' own specifications; file(1)'s magic for PGP, age and recordings; ISO 32000-1 Annex H (a PDF's
-header within its first kilobyte); RFC 5652 (CMS).
+Sources: the formats' own specifications; file(1)'s magic for recordings; ISO 32000-1 Annex H (a PDF's header within
+its first kilobyte); RFC 5652 (CMS). What is locked, or packed as backups may be too, unpack/closed.py tells.
 """
 
 import math
@@ -9,6 +9,7 @@ import struct
 from collections import Counter
 
 from restore_lab.engines.files.inside.data import Data
+from restore_lab.unpack.closed import locked_by, packed_by
 
 _HEAD_BYTES = 4096
 _CMS = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07"
@@ -27,16 +28,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "rtf"),
     (b"-----BEGIN PKCS7", "signed"),
     (b"-----BEGIN CMS", "signed"),
-    (b"-----BEGIN PGP", "encrypted"),
-    (b"-----BEGIN AGE", "encrypted"),
-    (b"age-encryption.org/", "encrypted"),
-    (b"Salted__", "encrypted"),
     (b"\x1f\x8b\x08", "archive"),
     (b"BZh", "archive"),
     (b"\xfd7zXZ\0", "archive"),
-    (b"7z\xbc\xaf\x27\x1c", "archive"),
-    (b"Rar!\x1a\x07", "archive"),
-    (b"\x28\xb5\x2f\xfd", "archive"),
     (b"\xffWPC", "legacy"),
     (b"\xdb\xa5\x2d\x00", "legacy"),
     (b"\x31\xbe\x00\x00", "legacy"),
@@ -52,8 +46,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1a\x45\xdf\xa3", "recording"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "recording"),
 )
-#: The first packet of a message encrypted to a key (version 3, RFC 4880 5.1) or to a passphrase (version 4, 5.3).
-_PGP_TAGS = {0x84: 2, 0x85: 3, 0x8C: 2, 0xC1: 0, 0xC3: 0}
 _PARTS_OF_OFFICE = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"word/", b"xl/", b"ppt/", b"mimetype")
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _PRINTED = frozenset(range(32, 256)) | {9, 10, 12, 13, 26, 27, 28, 29, 30, 11}
@@ -102,20 +94,11 @@ def _structured(head: bytes) -> str:
         (is_box or is_riff, "recording"),
         (head[:2] == b"\x08\0" and head[2:4] in _FIRST_OF_DICOM, "dicom"),
         (head[:1] == b"\x30" and _CMS in head[:32], "signed"),
-        (head[0] in _PGP_TAGS and _is_pgp(head), "encrypted"),
+        (bool(locked_by(head)), "encrypted"),
+        (bool(packed_by(head)), "archive"),
         (head[257:262] == b"ustar", "archive"),
     )
     return next((kind for is_it, kind in known if is_it), "")
-
-
-def _is_pgp(head: bytes) -> bool:
-    skipped = _PGP_TAGS[head[0]]
-    if not skipped:
-        skipped = 2 if head[1:2] < b"\xc0" else 3 if head[1:2] < b"\xe0" else 6 if head[1:2] == b"\xff" else 2
-    version = head[skipped : skipped + 1]
-    passphrase = head[0] in {0x8C, 0xC3}
-    follows = head[skipped + 1 : skipped + 2]
-    return version == (b"\4" if passphrase else b"\3") and (not passphrase or follows[:1] <= b"\x0d")
 
 
 def _is_text(head: bytes) -> bool:
