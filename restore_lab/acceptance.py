@@ -30,6 +30,7 @@ ACCEPTABLE: Final = frozenset(
         Code.DEFINERS_ABSENT,
         Code.NOT_TRANSACTIONAL,
         Code.TEXT_DOUBLY_ENCODED,
+        Code.TEXT_NOT_UTF8,
         Code.SETTING_NEEDED,
         Code.TOOL_MESSAGES_IN_BACKUP,
         Code.END_MARK_ABSENT,

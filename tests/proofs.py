@@ -117,6 +117,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.DEFINERS_ABSENT: Proof(raises="mariadb-definer", spares="mariadb-whole"),
         Code.NOT_TRANSACTIONAL: Proof(raises="mariadb-myisam", spares="mariadb-whole"),
         Code.TEXT_DOUBLY_ENCODED: Proof(raises="mariadb-double-encoded", spares="mariadb-whole"),
+        Code.TEXT_NOT_UTF8: Proof(raises="sqlite-cp1252", spares="sqlite-dump"),
         Code.SETTING_NEEDED: Proof(raises="mariadb-setting", spares="mariadb-setting-given"),
         Code.END_MARK_ABSENT: Proof(raises="mariadb-end-lost", spares="mariadb-no-comments"),
         Code.TOOL_MESSAGES_IN_BACKUP: Proof(raises="mariadb-stderr-warning", spares="mariadb-stderr-verbose"),

@@ -190,6 +190,7 @@ LAYERS: Final[Mapping[str, str]] = {
     "gzip": msgid("gzip compression"),
     "bzip2": msgid("bzip2 compression"),
     "xz": msgid("xz compression"),
+    "lzma": msgid("lzma compression"),
     "zip": msgid("zip archive"),
     "tar": msgid("tar archive"),
 }

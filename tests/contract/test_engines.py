@@ -112,6 +112,7 @@ ENGINES = {
         load_fails={
             Code.LOAD_ERRORS: lambda path: sqlite_dump(path).encode() + TWICE,
             Code.LOAD_STOPPED: lambda path: sqlite_dump(path).encode().rpartition(b"INTO")[0],
+            Code.TEXT_NOT_UTF8: lambda path: sqlite_dump(path).encode("cp1252"),
         },
         links_fail=lambda path: (sqlite_dump(path) + UNLINKED).encode(),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import shutil
 import subprocess
 import tarfile
@@ -106,6 +107,18 @@ as_mysqldump_9: Final = tool(
 crlf: Final = tool("sed", "s/$/\\r/")
 #: A text editor takes each byte for a letter of Windows' western set, and saves the file as UTF-8.
 reencoded: Final = tool("iconv", "-f", "LATIN1", "-t", "UTF-8")
+
+
+#: As a program that knows no UTF-8 writes its texts, or an editor saves the dump.
+as_windows_letters: Final = tool("iconv", "-f", "UTF-8", "-t", "CP1252")
+
+
+def as_sqlite_350(content: bytes) -> bytes:
+    """Write texts of several lines as sqlite3 does since 3.50; this host's may do it by itself."""
+    old = re.compile(rb"replace\(('(?:[^']|'')*'),'\\n',char\(10\)\)")
+    changed = old.sub(lambda found: b"unistr(" + found[1].replace(b"\\n", b"\\u000a") + b")", content)
+    assert b"\\u000a" in changed
+    return changed
 
 
 def text_mode(content: bytes) -> bytes:

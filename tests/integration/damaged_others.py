@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from integration import damaged_asked
+from integration import damaged_asked, damaged_sqlite
 from integration import damaged_doing as doing
 from integration import damaged_practice as practice
 from integration.damaged import IDENTITY, INCONCLUSIVE, PASSED, RESERVED, Row
@@ -282,19 +282,6 @@ ROWS: Final = (
         done="the newest consultation is three weeks older than the backup",
         weighing=frozenset({Code.DATA_STALE}),
     ),
-    *(
-        Row(
-            name=f"sqlite-{name}",
-            backup=_changed(f"UPDATE consultation SET commencee_le = {form};\n"),  # noqa: S608 - ours
-            done=f"the software keeps its dates as {done}",
-            verdict=INCONCLUSIVE,
-            weighing=frozenset({Code.DATES_UNREADABLE}),
-        )
-        for name, form, done in (
-            ("epoch-seconds", "CAST(strftime('%s', commencee_le) AS INTEGER)", "seconds since 1970"),
-            ("epoch-milliseconds", "CAST(strftime('%s', commencee_le) AS INTEGER) * 1000", "milliseconds since 1970"),
-            ("day-first", "strftime('%d/%m/%Y', commencee_le)", "text, the day first (`12/11/2026`)"),
-        )
-    ),
+    *damaged_sqlite.ROWS,
     *damaged_asked.ROWS,
 )

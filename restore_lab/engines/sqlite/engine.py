@@ -262,3 +262,6 @@ def _load_findings(problems: Sequence[ProblemCount], answer: dict[str, Any]) -> 
         yield finding(Code.LOAD_ERRORS, count=total, code=worst.code, subject=worst.subject)
     if answer["cut"]:
         yield finding(Code.LOAD_STOPPED, code="CUT", line=int(answer["cut_line"]))
+    count, *lines = answer["no_utf8"]
+    if count:
+        yield finding(Code.TEXT_NOT_UTF8, count=int(count), line=int(lines[0]))

@@ -66,4 +66,9 @@ LOADING_TEXTS: Final = {
         exact=msgid("Text encoded twice in UTF-8: at least {count} letters"),
         action=msgid("compare an accented word with the live software, and have the settings of the backup corrected"),
     ),
+    Code.TEXT_NOT_UTF8: FindingText(
+        plain=msgid("Accented letters in the backup look spoilt."),
+        exact=msgid("Text that is not UTF-8: statements: {count}; the first in line {line}"),
+        action=msgid("compare an accented word with the live software, and have the settings of the backup corrected"),
+    ),
 }
