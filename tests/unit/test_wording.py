@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 
 from restore_lab import delivery, report
 from restore_lab.errors import UsageError
-from restore_lab.findings import Code, Finding
+from restore_lab.findings import Code, Finding, finding
 from restore_lab.report.finding_texts import FINDING_TEXTS
 from restore_lab.report.said import say
 from restore_lab.report.wording import LANGUAGES, NBSP, THIN, Wording, french, wording_for
@@ -163,6 +163,13 @@ def test_translations_keep_their_parameters() -> None:
             wanted = set(chain.from_iterable(fields(text) for text in ids)) - {"n"}
             for text in strings:
                 assert fields(text) - {"n"} == wanted, text
+
+
+def test_what_is_not_consistent_is_said_in_the_words_that_were_asked_for(fr: Wording) -> None:
+    said = say(finding(Code.NOT_TRANSACTIONAL, count=1, table="journal"), fr)
+
+    assert said.plain.startswith("Cohérence entre tables non garantie")
+    assert said.exact.startswith("Cohérence entre tables non garantie")
 
 
 def test_nothing_is_claimed_that_was_not_seen() -> None:
