@@ -27,14 +27,14 @@ from restore_lab.events import Entered, Event, Listener, Stage
 from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, Removal, RestoreRecord, Verdict
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.fingerprint import Fingerprints
-from restore_lab.history import PASSED, close_abandoned, drill_folder, identity, previous_counts, untold
+from restore_lab.history import PASSED, Earlier, drill_folder, earlier_drills, identity, previous_counts
 from restore_lab.holding import Holding
 from restore_lab.journal import NAME as LOG_NAME
 from restore_lab.journal import Journal
 from restore_lab.lab import Lab
 from restore_lab.notebook import Notebook
 from restore_lab.recording import Recorded, seal_and_close
-from restore_lab.register import Checked, Entry, EntryType, Register
+from restore_lab.register import Checked, EntryType, Register
 from restore_lab.rehearsal import Rehearsal
 from restore_lab.scenario import Restore, Scenario
 from restore_lab.signature.keys import SECRET_NAME, SigningKey, load_key, load_secret
@@ -50,7 +50,7 @@ _NOT_GONE = frozenset({Code.COPY_NOT_SHOWN_GONE, Code.COPY_HELD, Code.EARLIER_CO
 class Drill:
     """One execution of a scenario; `asked_for` is `latest`, `oldest`, `random` or a recovery point's id.
 
-    `earlier` is what there is to say of drills that died before this one.
+    `earlier` is what there is to say of drills before this one that died, or left a copy.
     """
 
     drill_id: str
@@ -101,10 +101,10 @@ def run(
     clock = Clock()
     drill_id = f"{clock.read_at:%Y%m%dT%H%M%SZ}-{scenario.name}-{secrets.token_hex(2)}"
     drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, secret=secret, clock=clock)
-    checked, dead = _open(drill, register, key)
-    if dead:
-        left = after_death(lab, scenario, dead, register, key)
-        drill = replace(drill, earlier=tuple(said_of(dead, left, lab.settings.practice.zone)))
+    checked, before = _open(drill, register, key)
+    if before.entries:
+        swept = after_death(lab, scenario, before.entries, register, key)
+        drill = replace(drill, earlier=tuple(said_of(before, swept, lab.settings.practice.zone)))
     with ExitStack() as on_failure:
         holding = Holding(length=hold_for) if hold_for else None
         if holding:
@@ -165,11 +165,11 @@ def open_secret(lab: Lab) -> bytes:
     return load_secret(settings.secret or settings.key.with_name(SECRET_NAME))
 
 
-def _open(drill: Drill, register: Register, key: SigningKey) -> tuple[Checked, tuple[Entry, ...]]:
-    """Append `opened`, after closing what earlier drills left open; give the register as found, and who died."""
+def _open(drill: Drill, register: Register, key: SigningKey) -> tuple[Checked, Earlier]:
+    """Append `opened`, after closing what earlier drills left open; give the register as found, and what to tell."""
     with register.locked(), undisturbed():
         checked = register.verify()
-        dead = (*untold(checked), *close_abandoned(register, checked, key))
+        earlier = earlier_drills(register, checked, key, now=drill.clock.read_at)
         opened = {
             "drill": drill.drill_id,
             "scenario": drill.scenario.name,
@@ -179,7 +179,7 @@ def _open(drill: Drill, register: Register, key: SigningKey) -> tuple[Checked, t
         register.append(EntryType.OPENED, opened, key=key, at=drill.clock.read_at)
         # after the entry: a folder without one looks like a cut register
         drill_folder(drill.lab.reports, drill.drill_id).mkdir(parents=True)
-    return checked, dead
+    return checked, earlier
 
 
 def rehearse(

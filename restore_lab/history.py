@@ -1,10 +1,11 @@
-"""What the register tells of earlier drills: what those that passed counted, and which ones were never closed."""
+"""What the register tells of earlier drills: what those that passed counted, which died, and whose copy may be left."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,19 @@ from restore_lab.signature.keys import SigningKey
 
 ENVELOPE_NAME = "evidence.dsse.json"
 PASSED = frozenset({Verdict.PASSED.value, Verdict.PASSED_WITH_RESERVATIONS.value})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earlier:
+    """What opened the drills of which the next one has to tell: those that died, and those that left a copy."""
+
+    died: tuple[Entry, ...]
+    left: tuple[Entry, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Both."""
+        return (*self.died, *self.left)
 
 
 def previous_counts(register: Register, checked: Checked, scenario: str) -> dict[str, Previous]:
@@ -62,6 +76,15 @@ def identity() -> dict[str, str | int]:
     return {"host": platform.node(), "pid": pid, "pid_started": process.started(pid)}
 
 
+def earlier_drills(register: Register, checked: Checked, key: SigningKey, *, now: datetime) -> Earlier:
+    """Close what was abandoned, and give all of which the next drill has to tell.
+
+    The caller holds the register's lock.
+    """
+    died = (*untold(checked), *close_abandoned(register, checked, key))
+    return Earlier(died=died, left=unremoved(checked, now=now))
+
+
 def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tuple[Entry, ...]:
     """Close as INCONCLUSIVE every drill that was opened and whose process is gone; give what opened them.
 
@@ -97,6 +120,45 @@ def untold(checked: Checked) -> tuple[Entry, ...]:
         elif entry.kind is EntryType.CLOSED:
             dead = {drill: one for drill, one in dead.items() if drill not in gone and is_of_this_host(one)}
     return tuple(dead.values())
+
+
+def unremoved(checked: Checked, *, now: datetime) -> tuple[Entry, ...]:
+    """Give what opened the drills that ended while a copy was held or not shown to be gone, and never was since.
+
+    Passed over while their process lives; on another host, which is told once, until the hold is over.
+    """
+    opened = {one.fields.get("drill"): one for one in checked.entries if one.kind is EntryType.OPENED}
+    left: dict[object, Entry] = {}
+    for entry in checked.entries:
+        drill = entry.fields.get("drill")
+        if entry.kind is EntryType.SWEPT:
+            left = {one: closed for one, closed in left.items() if not _shows_gone(entry, closed)}
+        elif entry.kind is EntryType.CLOSED and drill in opened:
+            began = opened[drill].at
+            left = {
+                one: closed
+                for one, closed in left.items()
+                if is_of_this_host(opened[one]) or not _is_over(opened[one], closed, now=began)
+            }
+            left |= {drill: entry} if entry.fields.keys() & {"held_until", "not_gone"} else {}
+    return tuple(opened[one] for one, closed in left.items() if _is_over(opened[one], closed, now=now))
+
+
+def _shows_gone(swept: Entry, closed: Entry) -> bool:
+    """Tell whether nothing of a closed drill is left since: by a sweep after it, or by the end of its hold."""
+    drill = closed.fields.get("drill")
+    if drill in swept.fields.get("after", ()):
+        return bool(swept.fields.get("all_gone"))
+    if swept.fields.get("drill") != drill or closed.fields.get("not_gone"):  # the hold's end saw its own copies only
+        return False
+    return all(one.get("gone") for one in swept.fields.get("removed", ()))
+
+
+def _is_over(opened: Entry, closed: Entry, *, now: datetime) -> bool:
+    """Tell whether nobody keeps a drill's copy any more: its process is gone, or on another host its time."""
+    if is_of_this_host(opened):
+        return not alive(opened)
+    return now >= datetime.fromisoformat(closed.fields.get("held_until", closed.at.isoformat()))
 
 
 def is_of_this_host(opened: Entry) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from restore_lab.durable import replace_durably
 from restore_lab.errors import RestoreLabError
 from restore_lab.evidence import Evidence, to_json
+from restore_lab.findings import Code
 from restore_lab.history import ENVELOPE_NAME, drill_folder
 from restore_lab.lab import Lab
 from restore_lab.register import EntryType, Register
@@ -55,6 +56,7 @@ def seal_and_close(lab: Lab, register: Register, key: SigningKey, evidence: Evid
         "reasons": list(evidence.reasons),
         "evidence_sha256": hashlib.sha256(evidence_json).hexdigest(),
         "dsse_sha256": hashlib.sha256(envelope).hexdigest(),
+        **_still_there(evidence),
     }
     _write(folder / ENVELOPE_NAME, envelope)
     fault = stamp_fault = ""
@@ -105,6 +107,14 @@ def signed_report(lab: Lab, key: SigningKey, evidence: Evidence, *, evidence_jso
 def _subjects(evidence: Evidence) -> dict[str, str]:
     backups = {f"backup:{one.restore_id}": one.sha256 for one in evidence.restores if one.sha256}
     return {**backups, f"scenario:{evidence.scenario}": evidence.scenario_sha256}
+
+
+def _still_there(evidence: Evidence) -> dict[str, str | bool]:
+    """Give what the entry says of copies: until when one is held, and that one was not shown to be gone."""
+    held = [one.held_until for one in evidence.restores if one.held_until is not None]
+    fields: dict[str, str | bool] = {"held_until": max(held).isoformat()} if held else {}
+    not_gone = any(one.finding.code is Code.COPY_NOT_SHOWN_GONE for one in evidence.findings)
+    return {**fields, "not_gone": True} if not_gone else fields
 
 
 def _write(path: Path, data: bytes) -> None:

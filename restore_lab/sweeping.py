@@ -11,7 +11,7 @@ from restore_lab.durable import undisturbed
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.findings import Code, Finding, finding
-from restore_lab.history import is_of_this_host
+from restore_lab.history import Earlier, is_of_this_host
 from restore_lab.lab import Lab
 from restore_lab.register import Entry, EntryType, Register
 from restore_lab.sandboxes.base import Sandbox
@@ -20,7 +20,7 @@ from restore_lab.sandboxes.raspberry_pi.driver import nodes_of
 from restore_lab.scenario import Auto, Scenario
 from restore_lab.signature.keys import SigningKey
 
-#: So many drills that died are named; each finding says how many there are in all.
+#: So many drills of a kind are named; each finding says how many there are in all.
 _NAMED = 3
 
 
@@ -65,17 +65,19 @@ def after_death(lab: Lab, scenario: Scenario, dead: Sequence[Entry], register: R
     return swept
 
 
-def said_of(dead: Sequence[Entry], swept: Swept, zone: ZoneInfo) -> Iterator[Finding]:
-    """Name the drills that died, the last of them first, and say whether a copy of theirs may still lie somewhere."""
+def said_of(earlier: Earlier, swept: Swept, zone: ZoneInfo) -> Iterator[Finding]:
+    """Name the drills that died or left a copy, the last first, and say whether one may still lie somewhere."""
 
-    def named(code: Code, one: Entry) -> Finding:
-        began = f"{one.at.astimezone(zone):%Y-%m-%d}"
-        return finding(code, drill=str(one.fields.get("drill")), began=began, count=len(dead))
+    def named(code: Code, among: Sequence[Entry]) -> Iterator[Finding]:
+        for one in among[: -_NAMED - 1 : -1]:
+            began = f"{one.at.astimezone(zone):%Y-%m-%d}"
+            yield finding(code, drill=str(one.fields.get("drill")), began=began, count=len(among))
 
-    for one in dead[: -_NAMED - 1 : -1]:
-        yield named(Code.EARLIER_DRILL_DIED, one)
-    if not (swept.all_gone and all(is_of_this_host(one) for one in dead)):
-        yield named(Code.EARLIER_COPY_NOT_SHOWN_GONE, dead[-1])
+    yield from named(Code.EARLIER_DRILL_DIED, earlier.died)
+    if swept.all_gone and all(is_of_this_host(one) for one in earlier.entries):
+        yield from named(Code.EARLIER_COPY_GONE, earlier.left)
+    else:
+        yield from named(Code.EARLIER_COPY_NOT_SHOWN_GONE, (*earlier.left, *earlier.died[-1:]))
     if swept.is_interrupted:
         yield finding(Code.INTERRUPTED, stage="sweep")
 

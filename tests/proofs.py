@@ -197,6 +197,10 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             raises=f"{_DEATH}::test_a_drill_killed_anywhere_is_closed_as_abandoned_by_the_next_and_swept",
             spares=f"{_DEATH}::test_a_drill_killed_after_its_last_entry_is_closed_and_not_abandoned",
         ),
+        Code.EARLIER_COPY_GONE: Proof(
+            raises=f"{_DEATH}::test_a_hold_that_was_killed_is_told_by_the_next_drill_which_removes_its_copy",
+            spares=f"{_DEATH}::test_a_hold_that_lives_or_ended_by_itself_is_not_told",
+        ),
         Code.EARLIER_COPY_NOT_SHOWN_GONE: Proof(
             raises=f"{_DEATH}::test_what_a_dead_drill_left_and_cannot_be_removed_is_said_until_it_is_gone",
             spares=f"{_DEATH}::test_a_drill_killed_anywhere_is_closed_as_abandoned_by_the_next_and_swept",

@@ -36,6 +36,12 @@ _STYLE = {
 }
 _MARK = {Severity.FAILED: "x", Severity.INCONCLUSIVE: "?", Severity.RESERVATION: "!", Severity.NOTE: "-"}
 
+_EARLIER = {
+    Code.EARLIER_DRILL_DIED: "died before its end",
+    Code.EARLIER_COPY_GONE: "left its copy",
+    Code.EARLIER_COPY_NOT_SHOWN_GONE: "left its copy",
+}
+
 
 @contextmanager
 def watching() -> Iterator[Listener]:
@@ -108,14 +114,17 @@ def summarise(outcome: Outcome) -> None:
 
 
 def _earlier(evidence: Evidence) -> Iterator[str]:
-    """Name the drills that died before this one, and say what there is to do."""
+    """Name the drills before this one that died or left a copy, and say what there is to do."""
     codes = {one.finding.code for one in evidence.findings}
-    for found in (one.finding for one in evidence.findings if one.finding.code is Code.EARLIER_DRILL_DIED):
+    named = dict[object, str]()
+    for found in (one.finding for one in evidence.findings if one.finding.code in _EARLIER):
         params = dict(found.params)
-        yield f"{'earlier':<13} {params['drill']}, begun on {params['began']}, died before its end"
+        named.setdefault(params["drill"], f"begun on {params['began']}, {_EARLIER[found.code]}")
+    for drill, what in named.items():
+        yield f"{'earlier':<13} {drill}, {what}"
     if Code.EARLIER_COPY_NOT_SHOWN_GONE in codes:
         yield f"{'':<13} its copy may still be there: `restore-lab sweep` looks for it"
-    elif Code.EARLIER_DRILL_DIED in codes:
+    elif named:
         yield f"{'':<13} what it may have left was looked for, and is gone"
 
 

@@ -107,7 +107,7 @@ def sweep(folder: str) -> int:
     """Remove what dead drills of this lab left behind, close their entries, and delete logs older than 400 days."""
     from restore_lab.drill import open_key  # noqa: PLC0415
     from restore_lab.durable import undisturbed  # noqa: PLC0415
-    from restore_lab.history import close_abandoned, untold  # noqa: PLC0415
+    from restore_lab.history import close_abandoned, unremoved, untold  # noqa: PLC0415
     from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
     from restore_lab.sweeping import entry_fields, everywhere  # noqa: PLC0415
@@ -121,7 +121,7 @@ def sweep(folder: str) -> int:
     with register.locked(), undisturbed():
         checked = register.verify()
         closed = close_abandoned(register, checked, key)
-        dead = (*untold(checked), *closed)
+        dead = (*untold(checked), *closed, *unremoved(checked, now=now))
         if swept.removals or dead:
             register.append(EntryType.SWEPT, entry_fields(swept, dead), key=key, at=now)
     if pruned := prune(lab.reports, now=now):

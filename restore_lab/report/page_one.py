@@ -155,7 +155,7 @@ def _facts(evidence: Evidence, wording: Wording) -> tuple[Line, ...]:
     facts += [_documents(documents, wording)] if documents else []
     facts += [_seconds(loaded, wording)] if loaded else []
     facts.append(_not_tested(evidence, wording))
-    facts += _stopped(evidence, wording)
+    facts += _earlier(evidence, wording)
     suppliers = [restore.key_supplied_by for restore in evidence.restores if restore.key_supplied_by]
     if suppliers or loaded:
         facts.append(_key(suppliers, wording))
@@ -212,16 +212,25 @@ def _not_tested(evidence: Evidence, wording: Wording) -> Line:
     return Line(label=label, text=shown + rest)
 
 
-def _stopped(evidence: Evidence, wording: Wording) -> list[Line]:
-    """Say which earlier tests died, unless a reservation says it with more reason: a copy of theirs may be left."""
-    codes = {one.finding.code for one in evidence.findings}
-    died = [one.finding for one in evidence.findings if one.finding.code is Code.EARLIER_DRILL_DIED]
-    if not died or Code.EARLIER_COPY_NOT_SHOWN_GONE in codes:
+def _earlier(evidence: Evidence, wording: Wording) -> list[Line]:
+    """Say which earlier tests died or left a copy, unless a reservation says it with more reason: it may be there."""
+    if any(one.finding.code is Code.EARLIER_COPY_NOT_SHOWN_GONE for one in evidence.findings):
         return []
-    began = (value for one in reversed(died) for name, value in one.params if name == "began")
-    days = ", ".join(dict.fromkeys(wording.day(date.fromisoformat(str(day))) for day in began)) or "?"
-    text = wording.text("test begun on {days}. Whatever it left of the data was removed.", days=days)
-    return [Line(label=wording.text("Stopped before its end:"), text=text)]
+    lines = []
+    if days := _begun(evidence, Code.EARLIER_DRILL_DIED, wording):
+        text = wording.text("test begun on {days}. Whatever it left of the data was removed.", days=days)
+        lines.append(Line(label=wording.text("Stopped before its end:"), text=text))
+    if days := _begun(evidence, Code.EARLIER_COPY_GONE, wording):
+        text = wording.text("that of the test begun on {days}. It was looked for again and is gone.", days=days)
+        lines.append(Line(label=wording.text("Copy not removed in time:"), text=text))
+    return lines
+
+
+def _begun(evidence: Evidence, code: Code, wording: Wording) -> str:
+    """Name the days on which the tests that a code is about began, the first of them first."""
+    found = [one.finding for one in evidence.findings if one.finding.code is code]
+    began = [value for one in reversed(found) for name, value in one.params if name == "began"]
+    return ", ".join(dict.fromkeys(wording.day(date.fromisoformat(str(day))) for day in began)) or "?" * bool(found)
 
 
 def _key(suppliers: list[str], wording: Wording) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from faults.aftermath import (
+    COMMAND,
     assert_swept,
     closed,
     command,
@@ -283,6 +285,70 @@ def test_a_sweep_by_hand_leaves_the_next_drill_to_tell_of_the_dead_one_and_no_co
     assert told(drilled(lab)) == set()
 
 
+@contextmanager
+def holding(lab: Path, length: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a drill that holds its copy, by the real command, until it says so; give it, and the drill's id."""
+    words = [str(COMMAND), "--lab", str(lab), "run", "--scenario", "annual", "--hold", length]
+    environment = {**os.environ, "TMPDIR": str(temporary_of(lab))}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+        try:
+            assert child.stderr is not None
+            assert any(line.startswith("until") for line in child.stderr)
+            yield child, str(entries(lab)[-1].fields["drill"])
+        finally:
+            child.kill()
+
+
+def swept_after(lab: Path) -> list[tuple[object, object]]:
+    """Whose remains were looked for, and whether nothing is left, of each time that it was done after their end."""
+    swept = (one.fields for one in entries(lab) if one.kind is EntryType.SWEPT and "after" in one.fields)
+    return [(one["after"], one["all_gone"]) for one in swept]
+
+
+def test_a_hold_that_was_killed_is_told_by_the_next_drill_which_removes_its_copy(lab: Path) -> None:
+    with holding(lab, "5m") as (child, held):
+        child.kill()
+        child.communicate()
+    assert left(lab)
+
+    after = command(lab, "run", "--scenario", "annual")
+
+    assert (after.returncode, left(lab)) == (ExitCode.PASSED, [])
+    assert re.search(rf"{held}, begun on \S+, left its copy\n.*was looked for, and is gone", after.stdout)
+    assert swept_after(lab) == [([held], True)]
+    assert told(drilled(lab)) == set()
+    assert swept_after(lab) == [([held], True)]
+
+
+def test_a_killed_holds_copy_that_cannot_be_removed_is_said_until_it_is_gone(lab: Path) -> None:
+    with holding(lab, "5m") as (child, held):
+        child.kill()
+        child.communicate()
+    (copy,) = (Path(one) for one in left(lab) if one.startswith("/dev/shm/"))  # noqa: S108 - where machines live
+
+    with ExitStack() as fast:
+        hold_fast(copy, fast)
+        seen = [drilled(lab), drilled(lab)]
+    assert [(told(one), one.exit_code) for one in seen] == [
+        ({("EARLIER_COPY_NOT_SHOWN_GONE", held)}, ExitCode.NOT_GONE)
+    ] * 2
+
+    assert told(drilled(lab)) == {("EARLIER_COPY_GONE", held)}
+    assert (told(drilled(lab)), left(lab)) == (set(), [])
+    assert swept_after(lab) == [([held], False), ([held], False), ([held], True)]
+
+
+def test_a_hold_that_lives_or_ended_by_itself_is_not_told(lab: Path) -> None:
+    with holding(lab, "3s") as (child, _):
+        assert told(drilled(lab)) == set()
+        child.communicate(timeout=30)
+        assert child.returncode == ExitCode.NOT_GONE
+    assert left(lab) == []
+
+    assert told(drilled(lab)) == set()
+    assert swept_after(lab) == []
+
+
 def hold_fast(folder: Path, until: ExitStack) -> None:
     """Keep a folder from being removed, for root too, while `until` lasts: something is mounted there."""
     if os.geteuid() != 0:
@@ -428,7 +494,7 @@ def test_a_server_or_a_machine_killed_under_a_drill_is_no_fault_of_the_backup(
 
 
 @pytest.mark.docker
-def test_docker_stopped_while_a_dump_loads_leaves_a_copy_that_a_sweep_removes(
+def test_docker_stopped_while_a_dump_loads_leaves_a_copy_that_the_next_drill_removes(
     in_container: Callable[[str], Path], tmp_path: Path
 ) -> None:
     lab = in_container("postgresql")
@@ -448,8 +514,13 @@ def test_docker_stopped_while_a_dump_loads_leaves_a_copy_that_a_sweep_removes(
     assert closed(lab) == [("INCONCLUSIVE", ["MACHINE_FAILED"])]
     assert len(left(lab)) == 1
 
-    assert_swept(lab)
-    assert drilled(lab).exit_code is ExitCode.PASSED
+    after = drilled(lab)
+    assert (after.exit_code, told(after), left(lab)) == (
+        ExitCode.PASSED,
+        {("EARLIER_COPY_GONE", evidence["drill_id"])},
+        [],
+    )
+    assert swept_after(lab) == [([evidence["drill_id"]], True)]
 
 
 @pytest.mark.docker

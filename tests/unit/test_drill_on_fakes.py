@@ -726,6 +726,82 @@ def test_a_death_on_another_host_is_told_once_and_its_copy_is_not_called_gone(st
     assert earlier(judged(stand)) == []
 
 
+def ends(stand: Stand, fields: dict[str, object], name: str = "left", host: str = "") -> str:
+    """A drill of this scenario that was closed with more in its entry, and whose process is gone."""
+    drill = dies(stand, name, **({"host": host} if host else {}))
+    register, key = register_of(stand), drills.open_key(stand.lab)
+    said = {"drill": drill, "scenario": "annual", "verdict": "PASSED", "reasons": [], **fields}
+    with register.locked():
+        register.append(EntryType.CLOSED, said, key=key, at=datetime(2020, 1, 2, tzinfo=UTC))
+    return drill
+
+
+LEFT = "20200101T000000Z-annual-left"
+LONG_AGO, LONG_AFTER = "2020-01-02T08:00:00+00:00", "2999-01-02T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("said", [{"not_gone": True}, {"held_until": LONG_AFTER}])
+def test_the_next_drill_looks_for_a_copy_that_outlived_its_drill(stand: Stand, said: dict[str, object]) -> None:
+    left = ends(stand, said)
+
+    seen = judged(stand)
+
+    assert earlier(seen) == [(Code.EARLIER_COPY_GONE, {"drill": left, "began": "2020-01-02", "count": 1})]
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.PASSED, ExitCode.PASSED)
+    swept = [one.fields for one in register_of(stand).verify().entries if one.kind is EntryType.SWEPT]
+    assert swept == [{"after": [left], "all_gone": True, "removed": []}]
+    assert earlier(judged(stand)) == []
+
+
+def test_a_drill_that_left_nothing_is_not_looked_for(stand: Stand) -> None:
+    ends(stand, {})
+
+    assert earlier(judged(stand)) == []
+    assert EntryType.SWEPT not in {one.kind for one in register_of(stand).verify().entries}
+
+
+@pytest.mark.parametrize(
+    ("said", "swept", "is_told"),
+    [
+        ({"held_until": LONG_AGO}, {"drill": LEFT, "removed": [{"gone": True}]}, False),
+        ({"held_until": LONG_AGO}, {"drill": LEFT, "removed": [{"gone": True}, {"gone": False}]}, True),
+        ({"held_until": LONG_AGO}, {"drill": "another", "removed": [{"gone": True}]}, True),
+        ({"held_until": LONG_AGO, "not_gone": True}, {"drill": LEFT, "removed": [{"gone": True}]}, True),
+        ({"not_gone": True}, {"after": [LEFT], "all_gone": True, "removed": []}, False),
+        ({"not_gone": True}, {"after": [LEFT], "all_gone": False, "removed": []}, True),
+        ({"not_gone": True}, {"after": ["another"], "all_gone": True, "removed": []}, True),
+    ],
+)
+def test_what_a_sweep_or_the_holds_end_showed_gone_is_not_looked_for_again(
+    stand: Stand, said: dict[str, object], swept: dict[str, object], *, is_told: bool
+) -> None:
+    assert ends(stand, said) == LEFT
+    register, key = register_of(stand), drills.open_key(stand.lab)
+    with register.locked():
+        register.append(EntryType.SWEPT, swept, key=key, at=datetime(2020, 1, 3, tzinfo=UTC))
+
+    assert [code for code, _ in earlier(judged(stand))] == [Code.EARLIER_COPY_GONE] * is_told
+
+
+def test_a_copy_that_was_left_and_cannot_be_looked_for_is_said_at_every_drill(stand: Stand) -> None:
+    left = ends(stand, {"not_gone": True})
+    stand.sandbox.faults["sweep"] = MachineFailed("the node does not answer")
+
+    for _ in range(2):
+        seen = judged(stand)
+        assert (seen.evidence.reasons, seen.exit_code) == (("EARLIER_COPY_NOT_SHOWN_GONE",), ExitCode.NOT_GONE)
+        assert [(code, params["drill"]) for code, params in earlier(seen)] == [(Code.EARLIER_COPY_NOT_SHOWN_GONE, left)]
+
+
+def test_a_hold_on_another_host_is_told_once_when_its_time_is_over(stand: Stand) -> None:
+    ends(stand, {"held_until": LONG_AFTER}, "holds", host="another")
+    over = ends(stand, {"held_until": LONG_AGO}, "over", host="another")
+
+    told = [[(code, params["drill"]) for code, params in earlier(judged(stand))] for _ in range(2)]
+
+    assert told == [[(Code.EARLIER_COPY_NOT_SHOWN_GONE, over)], []]
+
+
 def test_many_deaths_are_counted_and_three_of_them_named(stand: Stand) -> None:
     names = [dies(stand, f"dea{number}") for number in range(5)]
 

@@ -46,7 +46,9 @@ def test_the_drill_is_closed_while_the_copy_stays(stand: Stand) -> None:
     assert {one.gone for one in restore.removals} == {True, False}
     assert Code.COPY_HELD in {one.finding.code for one in outcome.evidence.findings}
     assert restore.held_until - HOUR >= restore.timeline[-1].at  # that control took none of the time
-    assert not register_of(stand).verify().unanswered
+    checked = register_of(stand).verify()
+    assert checked.entries[-1].fields["held_until"] == restore.held_until.isoformat()
+    assert not checked.unanswered
 
 
 def test_letting_go_is_looked_up_and_recorded(stand: Stand) -> None:

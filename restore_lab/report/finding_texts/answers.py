@@ -148,9 +148,14 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Drill {drill}, begun on {began}: died before its end; such drills in all: {count}"),
         action=msgid("find out what stopped it: a power cut, or a machine that was switched off"),
     ),
+    Code.EARLIER_COPY_GONE: FindingText(
+        plain=msgid("An earlier test, begun on {began}, left a copy of the data; it was looked for, and is gone."),
+        exact=msgid("Drill {drill}, begun on {began}: its copy outlived it, and is gone; such drills in all: {count}"),
+        action=msgid("find out why this copy was not removed in time"),
+    ),
     Code.EARLIER_COPY_NOT_SHOWN_GONE: FindingText(
-        plain=msgid("A copy of the data may be left of an earlier test, which was stopped before its end ({began})."),
-        exact=msgid("Drill {drill}, begun on {began}: died, and what it left was not shown to be gone"),
+        plain=msgid("A copy of the data may be left of an earlier test, begun on {began}."),
+        exact=msgid("Drill {drill}, begun on {began}: what it left was not shown to be gone"),
         action=msgid("remove this copy (restore-lab sweep), and check that it is gone"),
     ),
     Code.TOOL_BROKEN: FindingText(
