@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-
-from restore_lab.drill import open_key
-from restore_lab.due import next_due_on
-from restore_lab.evidence import from_json, to_json
-from restore_lab.history import drill_folder
-from restore_lab.lab import load_lab
-from restore_lab.register import EntryType, Register
-from restore_lab.signature import dsse
+from faults.false_clock import false_clock
 
 #: How a terminal is told to write in green, and in bold red.
 GREEN, RED = "\x1b[32m", "\x1b[1;31m"
+#: The zone of the sample lab.
+PARIS = ZoneInfo("Europe/Paris")
 COMMAND = Path(sys.executable).with_name("restore-lab")
 
 
-def restore_lab(lab: Path, *arguments: str) -> tuple[int, str, str]:
+def restore_lab(lab: Path, *arguments: str, **more: str) -> tuple[int, str, str]:
     words = [str(COMMAND), "--lab", str(lab), *arguments]
-    environment = {name: value for name, value in os.environ.items() if name not in {"RESTORE_LAB", "NO_COLOR"}}
+    plain = {name: value for name, value in os.environ.items() if name not in {"RESTORE_LAB", "NO_COLOR"}}
+    environment = {**plain, **more}
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment)
     return done.returncode, done.stdout, done.stderr
 
@@ -92,11 +88,11 @@ def test_a_scenario_whose_day_has_come_is_run_once(lab: Path) -> None:
     assert "nothing to do" in restore_lab(lab, "run", "--scenario", "annual", "--when-due")[1]
 
 
-def on_a_terminal(lab: Path, *arguments: str) -> tuple[int, str]:
+def on_a_terminal(lab: Path, *arguments: str, **more: str) -> tuple[int, str]:
     """Run the command on a terminal of its own, wide enough for one line each, and give what it shows."""
     words = [str(COMMAND), "--lab", str(lab), *arguments]
     plain = {name: value for name, value in os.environ.items() if name not in {"RESTORE_LAB", "NO_COLOR"}}
-    environment = {**plain, "TERM": "xterm-256color", "COLUMNS": "200", "COLORTERM": ""}
+    environment = {**plain, "TERM": "xterm-256color", "COLUMNS": "200", "COLORTERM": "", **more}
     ours, theirs = os.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen:
         with os.fdopen(theirs, "wb") as inside:
@@ -108,64 +104,38 @@ def on_a_terminal(lab: Path, *arguments: str) -> tuple[int, str]:
         return running.wait(timeout=120), shown.decode()
 
 
-def drilled_days_ago(lab: Path, days: int) -> str:
-    """Let the lab's only drill have been so long ago: its evidence, dated then, signed and registered by its key."""
-    opened = load_lab(lab)
-    key = open_key(opened)
-    register = Register(folder=opened.reports, certificate=key.certificate)
-    (path,) = lab.glob("reports/*/*/evidence.dsse.json")
-    payload = dsse.open_envelope(
-        path.read_bytes(),
-        payload_type=dsse.PAYLOAD_TYPE,
-        public_key=Register(folder=lab, certificate=key.certificate).public_key,
-    )
-    evidence = from_json(dsse.read_statement(payload).evidence_json)
-    at = datetime.now(UTC) - timedelta(days=days)
-    drill_id = f"{at:%Y%m%dT%H%M%SZ}-annual-0000"
-    old = replace(
-        evidence,
-        drill_id=drill_id,
-        started_at=at,
-        finished_at=at,
-        next_due_on=next_due_on(at, every_days=365, passed=True),
-    )
-    shutil.rmtree(opened.reports)
-    evidence_json = to_json(old)
-    envelope = dsse.sign(dsse.PAYLOAD_TYPE, dsse.statement(evidence_json, {"scenario:annual": "0" * 64}), key)
-    folder = drill_folder(opened.reports, drill_id)
-    folder.mkdir(parents=True)
-    (folder / "evidence.dsse.json").write_bytes(envelope)
-    about = {"drill": drill_id, "scenario": "annual"}
-    closed = {
-        "verdict": old.verdict.value,
-        "reasons": list(old.reasons),
-        "evidence_sha256": hashlib.sha256(evidence_json).hexdigest(),
-        "dsse_sha256": hashlib.sha256(envelope).hexdigest(),
-    }
-    with register.locked():
-        register.append(EntryType.OPENED, about, key=key, at=at)
-        register.append(EntryType.CLOSED, {**about, **closed}, key=key, at=at)
-    return drill_id
+@pytest.fixture
+def in_days(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Callable[[int], dict[str, str]]:
+    """The environment of a command for which so many days have passed, and it is noon."""
+    library = tmp_path_factory.getbasetemp() / "clock.so"
+
+    def environment(days: int) -> dict[str, str]:
+        now = datetime.now(PARIS)
+        then = datetime.combine(now.date() + timedelta(days=days), time(12), PARIS)
+        return false_clock(library, tmp_path / "clock", then.astimezone(UTC) - now.astimezone(UTC))
+
+    return environment
 
 
-def test_status_is_green_while_all_is_well_and_red_when_a_drill_is_overdue(lab: Path) -> None:
+def test_status_is_green_while_all_is_well_and_red_when_a_drill_is_overdue(
+    lab: Path, in_days: Callable[[int], dict[str, str]]
+) -> None:
     code, shown = on_a_terminal(lab, "status")
     assert (code, GREEN in shown, RED in shown) == (0, True, False)
-    drill_id = drilled_days_ago(lab, 364)
-    code, shown = on_a_terminal(lab, "status")
-    assert (code, drill_id in shown, RED in shown) == (0, True, False)
+    code, shown = on_a_terminal(lab, "status", **in_days(364))
+    assert (code, RED in shown) == (0, False)
 
-    drill_id = drilled_days_ago(lab, 400)
+    overdue = in_days(400)
 
-    code, shown = on_a_terminal(lab, "status")
+    code, shown = on_a_terminal(lab, "status", **overdue)
     assert (code, GREEN in shown) == (1, False)
     red = "".join(re.findall(rf"{re.escape(RED)}(.*?)\x1b\[0m", shown))
     assert "overdue by 35 days" in red
     assert "stale since" in red
-    code, out, _ = restore_lab(lab, "status")
+    code, out, _ = restore_lab(lab, "status", **overdue)
     assert (code, "\x1b" in out) == (1, False)
     assert re.match(r"annual  overdue by 35 days, due \d{4}-\d\d-\d\d  PASSED", out)
-    code, out, _ = restore_lab(lab, "status", "--json")
+    code, out, _ = restore_lab(lab, "status", "--json", **overdue)
     (one,) = json.loads(out)["scenarios"]
     assert (code, one["due"], one["overdue"], one["overdue_days"]) == (1, True, True, 35)
 

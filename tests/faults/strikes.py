@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import struct
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +14,12 @@ from typing import Final
 
 from faults.aftermath import fill, mounted, temporary_of, wait_until
 from faults.engine_proxy import MortalEngine
+from faults.false_clock import false_clock, put
 from faults.scene import Scene, name_mail_server
 from mail_server import free_port, misbehaving, silent
-from needs import program
 
 Strike = Callable[[Scene], None]
 
-_FALSE_CLOCK: Final = Path(__file__).with_name("clock.c")
 #: How long a lock is held that is let go: the command has waited so long for it.
 _WAITED_SECONDS: Final = 2
 #: A node that hears no more wipes the copy after 40 s at the latest.
@@ -137,26 +134,12 @@ def disks_filled(here: Scene) -> None:
 
 def with_a_clock(here: Scene) -> None:
     """Let the command read a wall clock that can be put forward or back while it runs; monotonic clocks stay true."""
-    library, by = here.samples.folder / "clock.so", here.lab.parent / "clock"
-    if not library.exists():
-        words = [program("cc"), "-shared", "-fPIC", "-O2", "-o", str(library), str(_FALSE_CLOCK)]
-        subprocess.run(words, check=True, capture_output=True)
-    by.write_bytes(_seconds(0))
-    here.environment |= {"LD_PRELOAD": str(library), "CLOCK_FILE": str(by)}
-
-
-def _seconds(count: int) -> bytes:
-    return struct.pack("=q", count)
+    here.environment |= false_clock(here.samples.folder / "clock.so", here.lab.parent / "clock")
 
 
 def clock_put(by: timedelta) -> Strike:
     """Put the clock forward or back."""
-
-    def put(here: Scene) -> None:
-        with (here.lab.parent / "clock").open("r+b") as stream:  # it is mapped: not another file in its place
-            stream.write(_seconds(round(by.total_seconds())))
-
-    return put
+    return lambda here: put(here.lab.parent / "clock", by)
 
 
 def _lock(here: Scene) -> int:
