@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from faults.false_clock import false_clock
+from mail_server import MailServer
 
 #: How a terminal is told to write in green, and in bold red.
 GREEN, RED = "\x1b[32m", "\x1b[1;31m"
@@ -138,6 +139,31 @@ def test_status_is_green_while_all_is_well_and_red_when_a_drill_is_overdue(
     code, out, _ = restore_lab(lab, "status", "--json", **overdue)
     (one,) = json.loads(out)["scenarios"]
     assert (code, one["due"], one["overdue"], one["overdue_days"]) == (1, True, True, 35)
+
+
+def test_a_reminder_is_mailed_once_before_a_drill_is_due_and_once_when_none_could_begin(
+    lab: Path, in_days: Callable[[int], dict[str, str]]
+) -> None:
+    run = ("run", "--scenario", "annual", "--when-due")
+    with MailServer(security="none", login=False).running() as server:
+        with (lab / "lab.toml").open("a", encoding="utf-8") as settings:
+            settings.write(
+                f'\n[mail]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\n'
+                'sender = "lab@example.org"\nto = "cabinet@example.org"\n'
+            )
+        seen = [restore_lab(lab, *run, **in_days(days)) for days in (300, 350, 351)]
+        assert [code for code, _, _ in seen] == [0, 0, 0]
+        assert ["reminder: " in err for _, _, err in seen] == [False, True, False]
+        (coming,) = server.received
+        assert coming.message["Subject"].startswith("À venir")
+
+        (lab / "keys" / "signing-key.pem").unlink()
+        seen = [restore_lab(lab, *run, **in_days(days)) for days in (400, 401)]
+        assert [(code, out) for code, out, _ in seen] == [(2, "")] * 2
+        assert ["reminder: " in err for _, _, err in seen] == [True, False]
+    _, overdue = server.received
+    assert overdue.message["Subject"].startswith("EN RETARD")
+    assert {taken.recipients for taken in server.received} == {("cabinet@example.org",)}
 
 
 def test_a_register_that_does_not_verify_ends_with_5(lab: Path) -> None:
