@@ -8,10 +8,12 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,7 +26,7 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import APIError, NotFound
-from mail_server import MailServer, free_port
+from mail_server import MailServer, free_port, misbehaving, silent
 from needs import absent, program
 from stems import (
     COMMAND,
@@ -518,8 +520,10 @@ def test_slow(database, tmp_path_factory):
 @pytest.mark.parametrize(
     ("stage", "number"),
     [
+        ("start", signal.SIGKILL),
         ("load", signal.SIGINT),
         ("load", signal.SIGQUIT),
+        ("count", signal.SIGKILL),
         ("ask", signal.SIGKILL),
         ("ask", signal.SIGTERM),
         ("ask by pytest", signal.SIGKILL),
@@ -553,6 +557,22 @@ def test_a_drill_killed_at_any_stage_leaves_no_name_and_no_core(lab: Path, stage
     assert_nothing_left(lab, out, err, swept.stdout, swept.stderr)
     verified = command(lab, "--lab", str(lab), "register", "verify")
     assert verified.returncode == 0, verified.stdout
+
+
+def test_a_drill_killed_while_it_delivers_leaves_a_mail_that_waits_and_holds_no_name(lab: Path) -> None:
+    delivering = threading.Event()
+
+    def hang(live: socket.socket, over: threading.Event) -> None:
+        delivering.set()
+        silent(live, over)
+
+    with misbehaving(hang) as port:
+        set_mail(lab, port)
+        _, code, out, err = killed_when(lab, signal.SIGKILL, lambda _folder: delivering.is_set())
+
+    assert code == -signal.SIGKILL
+    assert_none_in_mails(*_mails(lab))
+    assert_no_leak(lab, out, err)
 
 
 def test_a_core_would_have_been_found(tmp_path: Path) -> None:
