@@ -40,6 +40,12 @@ SETVAL: Final = re.compile(rb"SELECT pg_catalog\.setval\('((?:[^']|''){1,300})'"
 INTO: Final = re.compile(rb"(?:INSERT|REPLACE) (?:IGNORE )?INTO " + _NAME, re.IGNORECASE)
 COPY: Final = re.compile(rb"COPY " + _NAME, re.IGNORECASE)
 LOCK: Final = re.compile(rb"LOCK TABLES? " + _NAME, re.IGNORECASE)
+#: What PostgreSQL's tools write that needs a tablespace to be there.
+TABLESPACE: Final = re.compile(
+    rb"(?:CREATE TABLESPACE|SET default_tablespace (?:=|TO)|CREATE DATABASE .{1,1000} TABLESPACE(?: ?=)?"
+    rb"|ALTER (?:DATABASE|TABLE|INDEX|MATERIALIZED VIEW) [^']{1,400} SET TABLESPACE) ?(?!DEFAULT\b)(" + _PART + rb")",
+    re.IGNORECASE,
+)
 PARTITIONED: Final = re.compile(rb"\n\)?\s*PARTITION BY ", re.IGNORECASE)
 IDENTITY: Final = re.compile(rb"ADD GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY \( SEQUENCE NAME " + _NAME)
 

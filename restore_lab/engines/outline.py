@@ -39,9 +39,9 @@ class Outline:
     setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, with their kind, `headed`
     those whose contents a comment announces, `given` those whose contents came, `copies` whether they come by COPY,
     `past_data` whether anything but contents came after the last of them. `not_made` are databases that the dump uses
-    and does not make. `judgeable` is False once the dump does what no dump does, or names more than is kept. `words`
-    are those of a dump of MariaDB outside its rows, `filling` what its comments say of the rows, `zeros` the dates of
-    zero in them.
+    and does not make, `tablespaces` those that it wants. `judgeable` is False once the dump does what no dump does, or
+    names more than is kept. `words` are those of a dump of MariaDB outside its rows, `filling` what its comments say of
+    the rows, `zeros` the dates of zero in them.
     """
 
     dialect: Dialect
@@ -55,6 +55,7 @@ class Outline:
     past_data: bool = False
     puts_back: bool = False
     not_made: dict[str, None] = field(default_factory=dict)
+    tablespaces: dict[str, None] = field(default_factory=dict)
     judgeable: bool = True
     has_system_tables: bool = False
     words: Vocabulary = field(default_factory=Vocabulary)
@@ -147,6 +148,8 @@ class Outline:
         word = text.partition(b" ")[0].rstrip(b";").upper()
         if self.dialect is Dialect.MARIADB:
             self.words.hear(word, text, statement)
+        elif (found := naming.TABLESPACE.match(text)) and len(self.tablespaces) < MOST_NAMES:
+            self.tablespaces[named_by(found[1], lowers=True).name] = None
         if word == b"CREATE":
             self._create(text, statement)
         elif word in {b"INSERT", b"REPLACE", b"COPY"}:

@@ -159,6 +159,7 @@ def _postgresql(backup: Backup) -> bytes:
     clean = (
         *(f"DROP DATABASE IF EXISTS {name};\n" for name in (DATABASE, _BESIDE)),
         *(f"DROP ROLE IF EXISTS {name};\n" for name in _ROLES),
+        "DROP TABLESPACE IF EXISTS rapide;\n",
         *(f"CREATE DATABASE {name} TEMPLATE template0;\n" for name in (DATABASE, _BESIDE)),
     )
     cluster.rows("".join(clean), database="postgres", user=BOOTSTRAP)

@@ -35,6 +35,13 @@ _LARGE: Final = (
     "CREATE TABLE scan (id int PRIMARY KEY, image text);\nINSERT INTO scan VALUES (1, repeat('x', 40000000));\n"
 )
 _READ_ONLY: Final = f"ALTER DATABASE {_BASE} SET default_transaction_read_only = on;\n"
+#: In a folder of the live server that no other server has.
+_OTHER_DISK: Final = (
+    '\\! mkdir -p "$PGHOST/rapide"\n\\set folder `echo "$PGHOST/rapide"`\n'
+    "CREATE TABLESPACE rapide LOCATION :'folder';\n"
+)
+_TABLESPACE: Final = f"{_OTHER_DISK}ALTER TABLE courrier SET TABLESPACE rapide;\n"
+_IN_TABLESPACE: Final = f"{_OTHER_DISK}\\connect postgres\nALTER DATABASE {_BASE} SET TABLESPACE rapide;\n"
 _COLLATION: Final = b'nom character varying(60) COLLATE pg_catalog."fr_XX.utf8" NOT NULL'
 #: By statement: what psql makes of the rows of a table that is not there differs from one minor release to the next.
 _INSERTS: Final = Backup(engine="postgresql", tool=("pg_dump", "--inserts", _BASE))
@@ -105,6 +112,40 @@ ROWS: Final = (
         verdict=RESERVED,
         weighing=frozenset({Code.SETTING_NEEDED}),
         notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE}),
+    ),
+    Row(
+        name="postgresql-tablespace",
+        backup=_changed(_TABLESPACE, *_PLAIN_TOOL),
+        done="a table lies in a tablespace of the live server",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-tablespace-archive",
+        backup=_changed(_TABLESPACE),
+        done="the same, in an archive",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-tablespace-cluster",
+        backup=_changed(_IN_TABLESPACE, "pg_dumpall", "--clean"),
+        done="the whole server, by `pg_dumpall --clean`, whose database lies in a tablespace",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE, Code.LOAD_ERRORS_HARMLESS}),
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-tablespace-created",
+        backup=_changed(_IN_TABLESPACE, "pg_dump", "--create", _BASE),
+        done="one database, by `pg_dump --create`, that lies in a tablespace",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE}),
+        healthy=True,
     ),
     Row(
         name="postgresql-extension",

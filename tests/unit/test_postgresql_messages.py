@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from restore_lab.counted import ProblemCount
+from restore_lab.engines.outline import Outline
 from restore_lab.engines.postgresql.meaning import Meaning, Message, may_follow_from_absence, meaning
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
 from restore_lab.engines.postgresql.wording import code_by_wording
+from restore_lab.engines.tokens import Dialect
 
 HARMLESS, HARMFUL = False, True
 
@@ -69,6 +71,23 @@ def pg_restore(message: str, statement: str = "", *more: str) -> str:
             "our.own",
             HARMFUL,
         ),
+        (
+            '22023: invalid value for parameter "default_tablespace": "fast"',
+            "SET default_tablespace = fast;",
+            "22023",
+            "",
+            HARMLESS,
+        ),
+        ('22023: invalid value for parameter "default_tablespace": "x"', "SELECT f();", "22023", "", HARMFUL),
+        (
+            '58P01: directory "/srv/fast" does not exist',
+            "CREATE TABLESPACE fast LOCATION '/srv';",
+            "58P01",
+            "",
+            HARMLESS,
+        ),
+        ('42704: tablespace "fast" does not exist', "CREATE DATABASE d TABLESPACE = fast;", "42704", "fast", HARMFUL),
+        ('55000: tablespace "fast" is not empty', "DROP TABLESPACE fast;", "55000", "fast", HARMLESS),
         (
             "42501: must be owner of extension plpgsql",
             "COMMENT ON EXTENSION plpgsql IS 'PL/pgSQL';",
@@ -371,6 +390,40 @@ def test_a_tar_archive_that_is_cut_is_told_before_pg_restore_waits_for_ever(leng
 
     with pytest.raises(ArchiveCut):
         list(passing.through([tar(0, 1, 512, 513, 2000)[:length]]))
+
+
+WANTS = b"""SET default_tablespace = '';
+SET default_tablespace = DEFAULT;
+CREATE TABLESPACE "Fast" OWNER postgres LOCATION '/srv/fast';
+CREATE DATABASE cabinet WITH TEMPLATE = template0 ENCODING = 'UTF8' TABLESPACE = Slow;
+CREATE TABLE note (tablespace text);
+INSERT INTO note VALUES ('SET default_tablespace = none');
+SET default_tablespace = third;
+"""
+
+
+@pytest.mark.parametrize("step", [1, 50, 5000])
+def test_a_tablespace_is_made_before_the_client_reads_what_wants_it(step: int) -> None:
+    made: list[tuple[str, int]] = []
+    given = bytearray()
+    passing = Passing(
+        outline=Outline(dialect=Dialect.POSTGRESQL), make=lambda name: made.append((name, given.count(b";")))
+    )
+
+    for piece in passing.through(WANTS[at : at + step] for at in range(0, len(WANTS), step)):
+        given += piece
+
+    assert bytes(given) == WANTS
+    assert [name for name, _ in made] == ["Fast", "slow", "third"]
+    assert all(ended <= before for (_, ended), before in zip(made, (2, 3, 6), strict=True))
+
+
+def test_what_pg_restore_says_of_a_tablespace_that_is_not_there_is_told_apart() -> None:
+    said = 'could not set default_tablespace to fast: ERROR:  invalid value for parameter "default_tablespace": "fast"'
+
+    messages = read(f"pg_restore: error: {said}\nDETAIL:  Tablespace does not exist.\n")
+
+    assert [problem.code for problem in messages.of(Meaning.TABLESPACE_ABSENT)] == ["22023"]
 
 
 STEM = "Testard"

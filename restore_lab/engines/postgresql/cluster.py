@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.engines.base import Row
-from restore_lab.engines.postgresql.catalogue import READER
+from restore_lab.engines.postgresql.catalogue import READER, quoted
 from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import LOADING, LOGIN_TRIGGERS_SINCE, QUESTIONING, SERVER
 from restore_lab.errors import EngineFailed
@@ -43,6 +43,8 @@ _PAUSE_SECONDS: Final = 0.1
 #: An empty cluster, made by the very `initdb` below, that an image may hold to be copied.
 _MADE: Final = "/usr/share/restore-lab/cluster"
 _COPY_OR = '[ -d "$1" ] && exec cp -a "$1" "$2"; shift 2; exec "$@"'
+#: A tablespace that is not empty stays, whatever a dump drops before it makes it.
+_KEEP: Final = 'cd "$1"/PG_* && mkdir kept && : >kept/here'
 #: Run a client under another name.
 _LOAD: Final = 'program=$(command -v "$1") && shift && ln -sf "$program" "$0" && exec "$0" "$@" 2>&1 >/dev/null'
 
@@ -90,6 +92,20 @@ class Cluster:
         """Make the still empty target database take any bytes: those of a dump may have no encoding that is known."""
         locale = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
         self.rows(f"DROP DATABASE {TARGET};\n{_CREATE_TARGET} {locale};\n", database="postgres")
+
+    def make_tablespace(self, name: str) -> None:
+        """Make a tablespace that whoever loads may fill, in a folder of the machine; it cannot be dropped again.
+
+        Raises:
+            EngineFailed, TimeoutError: as `rows_anywhere`.
+        """
+        folder = f"{self.machine.scratch}/tablespace-{secrets.token_hex(8)}"
+        self.machine.run(("mkdir", "-m", "0700", folder), timeout_seconds=_QUESTION_SECONDS)
+        named = quoted(name)
+        self.rows_anywhere(
+            f"CREATE TABLESPACE {named} LOCATION '{folder}';\nGRANT CREATE ON TABLESPACE {named} TO PUBLIC;\n"
+        )
+        self.machine.run(("/bin/sh", "-c", _KEEP, "keep", folder), timeout_seconds=_QUESTION_SECONDS)
 
     def bring_up(self) -> None:
         """Make and start a cluster as initdb gives it, and wait for an answer.

@@ -11,6 +11,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
@@ -29,6 +30,7 @@ from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
 from restore_lab.engines.postgresql.referring import keyless
 from restore_lab.engines.tokens import Dialect
+from restore_lab.errors import EngineFailed
 from restore_lab.findings import Code, Finding, finding, safe_text
 from restore_lab.process import Completed
 
@@ -84,7 +86,7 @@ class Loading:
         chunks = self._prepared(iter(chunks))
         started = time.monotonic()
         outline = Outline(dialect=Dialect.POSTGRESQL) if self._is_plain else None
-        passing = Passing(is_tar=self.dump.format == "tar", outline=outline)
+        passing = Passing(is_tar=self.dump.format == "tar", outline=outline, make=self._make_tablespace)
         try:
             done = self.cluster.load(
                 _PSQL_LOADS if self._is_plain else _PG_RESTORE_LOADS,
@@ -103,7 +105,7 @@ class Loading:
         findings = (
             *self._of_end(done, passing),
             *self._of_messages(),
-            *self._of_settings(),
+            *self._of_settings(outline),
             *self._of_tail(passing),
         )
         if outline and passing.ended and not self._messages.of(Meaning.SERVER_LOST):
@@ -180,6 +182,11 @@ class Loading:
             problems = tuple(replace(problem, harmful=True, first_line=None) for problem in replies.problems())
         return statements, problems
 
+    def _make_tablespace(self, name: str) -> None:
+        """Make a tablespace amid the load; where that is refused, so is what wants it, and the load says so."""
+        with suppress(EngineFailed, TimeoutError):
+            self.cluster.make_tablespace(name)
+
     def _of_end(self, done: Completed | None, passing: Passing) -> Iterator[Finding]:
         """Say how the client came to its end: at the end of the dump, or before."""
         blocked = False
@@ -236,13 +243,15 @@ class Loading:
         if roles := list(self._messages.roles):
             yield finding(Code.ROLES_NOT_IN_BACKUP, count=len(roles), role=roles[0])
 
-    def _of_settings(self) -> Iterator[Finding]:
+    def _of_settings(self, outline: Outline | None) -> Iterator[Finding]:
         """Say what the load could not do without.
 
         A plain dump may make its database read-only before it fills it; pg_dumpall sees to that itself.
         """
         if self._setting:
             yield finding(Code.SETTING_NEEDED, setting=self._setting)
+        if (outline and outline.tablespaces) or self._messages.of(Meaning.TABLESPACE_ABSENT):
+            yield finding(Code.SETTING_NEEDED, setting="tablespace")
         if self.dump.format != "plain" or self._messages.of(Meaning.SERVER_LOST):
             return
         read_only = self.cluster.rows_anywhere(READ_ONLY_DATABASES)

@@ -12,6 +12,9 @@ from restore_lab.engines.remarks import without_remarks
 #: syntax_error and feature_not_supported: appendix A of the manual.
 _SYNTAX_ERROR: Final = "42601"
 _NOT_SUPPORTED: Final = "0A000"
+#: invalid_parameter_value, object_not_in_prerequisite_state.
+_INVALID_VALUE: Final = "22023"
+_NOT_EMPTY: Final = "55000"
 #: What a function raises may say anything.
 RAISED: Final = "P0"
 #: Code of what a client says of itself: there is no SQLSTATE in it.
@@ -26,6 +29,7 @@ class Meaning(Enum):
     ROLE_ABSENT = auto()
     EXTENSION_ABSENT = auto()
     COLLATION_ABSENT = auto()
+    TABLESPACE_ABSENT = auto()
     HARMFUL = auto()
     SERVER_LOST = auto()
     NO_ROOM = auto()
@@ -82,6 +86,10 @@ _SPARED = re.compile(
     r"|client_min_messages|default_transaction_read_only) = \w+|SET client_encoding = 'UTF8');?"
 )
 _MEMBERSHIP = re.compile(r"GRANT (?:(?! ON )[^;]){1,500} TO \S", re.IGNORECASE)
+#: Where tables lie is the server's own matter: they come back wherever that is. What says so has no statement where
+#: pg_restore sets it.
+_TABLESPACE = re.compile(r'invalid value for parameter "default_tablespace": "')
+_MAKES_TABLESPACE = re.compile(r"CREATE TABLESPACE\b", re.IGNORECASE)
 _BUILT_IN = re.compile(
     r'(?:schema "public"|(?:language|extension) "plpgsql"|role "postgres"|database "(?:postgres|template1)")'
     r" already exists"
@@ -110,6 +118,8 @@ def meaning(message: Message) -> Meaning:
     for absent, meant in _ABSENT:
         if absent.match(text):
             return meant
+    if _MAKES_TABLESPACE.match(statement) or _keeps_default(code, text, statement):
+        return Meaning.TABLESPACE_ABSENT
     return Meaning.HARMLESS if _is_harmless(code, text, statement) else Meaning.HARMFUL
 
 
@@ -140,10 +150,16 @@ def _of_role(statement: str) -> Meaning:
     return Meaning.ROLE_ABSENT if replaceable else Meaning.HARMFUL
 
 
+def _keeps_default(code: str, text: str, statement: str) -> bool:
+    says = code == _INVALID_VALUE and _TABLESPACE.match(text) is not None
+    return says and (not statement or _SETS.match(statement) is not None)
+
+
 def _is_harmless(code: str, text: str, statement: str) -> bool:
     return bool(
         _BUILT_IN.match(text)
         or (_DROPS.match(statement) and code in _NOTHING_TO_DROP)
+        or (statement.startswith("DROP TABLESPACE") and code == _NOT_EMPTY)
         or (_SETS.match(statement) and text.startswith("unrecognized configuration parameter"))
         or (statement.startswith("COMMENT ON EXTENSION") and code == "42501")
         or (_MEMBERSHIP.match(statement) and code in ("42501", "0LP01"))

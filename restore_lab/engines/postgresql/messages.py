@@ -39,7 +39,7 @@ _ERRORS_IGNORED: Final = "errors ignored on restore: "
 _LOST: Final = ("server closed the connection", "The connection to the server was lost")
 _ROLE = re.compile(r'role "(.{1,63})" does not exist$')
 
-_HARMLESS: Final = (Meaning.HARMLESS, Meaning.ROLE_ABSENT)
+_HARMLESS: Final = (Meaning.HARMLESS, Meaning.ROLE_ABSENT, Meaning.TABLESPACE_ABSENT)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,8 @@ from restore_lab.engines.outline import Outline
 #: A plain dump's closing comment is looked for in this much of its end.
 TAIL_BYTES: Final = 64 * 1024
 _TAR_BLOCK: Final = 512
+#: So many tablespaces are made that a dump wants.
+_MOST_TABLESPACES: Final = 100
 
 
 class ArchiveCut(Exception):
@@ -19,13 +22,19 @@ class ArchiveCut(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class Passing:
-    """A dump on its way to the client: its end is kept, its bytes counted; `ended` is whether all were asked for."""
+    """A dump on its way to the client: its end is kept, its bytes counted; `ended` is whether all were asked for.
+
+    `make` is given each tablespace that the dump wants, before the client gets there: where its disks are is not in it.
+    """
 
     is_tar: bool = False
     passed_bytes: int = 0
     ended: bool = False
     tail: bytearray = field(default_factory=bytearray)
     outline: Outline | None = None
+    make: Callable[[str], object] = str
+    _made: int = 0
+    _held: deque[bytes] = field(default_factory=deque)
     _header: bytearray = field(default_factory=bytearray)
     _skip: int = 0
     _finished: bool = False
@@ -44,12 +53,23 @@ class Passing:
                 self.outline.look(chunk)
             if self.is_tar and not self._finished:
                 self._walk(memoryview(chunk))
-            yield chunk
+            self._held.append(chunk)
+            yield from self._read()
         if self.is_tar and not self._finished:
             raise ArchiveCut
         if self.outline:
             self.outline.close()
+        yield from self._read(ended=True)
         self.ended = True
+
+    def _read(self, *, ended: bool = False) -> Iterator[bytes]:
+        """Give the chunks that the outline has read to their end; others are held, a few KiB beyond the last one."""
+        unread = self.outline.unread_bytes if self.outline and not ended else 0
+        for name in tuple(self.outline.tablespaces if self.outline else ())[self._made : _MOST_TABLESPACES]:
+            self.make(name)
+            self._made += 1
+        while self._held and unread <= sum(map(len, self._held)) - len(self._held[0]):
+            yield self._held.popleft()
 
     def _walk(self, rest: memoryview) -> None:
         """Follow a ustar archive from header to header. Source: POSIX pax, "ustar Interchange Format"."""

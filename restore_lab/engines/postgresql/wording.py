@@ -85,6 +85,7 @@ _CODES: Final = tuple(
         (r"could not open extension control file|could not access file", "58P01"),
         (r"unrecognized configuration parameter|.{1,300} does not exist", "42704"),
         (r"syntax error", "42601"),
+        (r"invalid value for parameter", "22023"),
         (r"invalid input (?:syntax|value)", "22P02"),
         (r"invalid byte sequence|character with byte sequence", "22021"),
         (r"missing data for column|extra data after last expected column|unquoted|literal", "22P04"),
