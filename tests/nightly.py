@@ -47,8 +47,9 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
     ),
     "test_damaged_backups_postgresql_live.py": (
         r"test_a_backup.*\[postgresql-(17|18|again|dumpall|stderr-warning|orphans-not-valid)\]",
-        r"test_a_backup.*\[postgresql-globals-only\]",
+        r"test_a_backup.*\[postgresql-(globals-only|tablespace|tablespace-archive|tablespace-created)\]",
     ),
+    "test_hostile_cases.py": (r"test_a_hostile.*\[mariadb-silent-(server|in-pieces|client)\]",),
     "test_past_months.py": (r"test_(a_purge_is_a_loss|the_same_backup_again|another_practices_data).*\[mariadb\]",),
     "test_references.py": (r".*\[(postgresql-13|mariadb-10\.11)-container\]",),
     "test_death_and_repair.py": (

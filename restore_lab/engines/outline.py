@@ -39,9 +39,9 @@ class Outline:
     setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, with their kind, `headed`
     those whose contents a comment announces, `given` those whose contents came, `copies` whether they come by COPY,
     `past_data` whether anything but contents came after the last of them. `not_made` are databases that the dump uses
-    and does not make, `tablespaces` those that it wants. `judgeable` is False once the dump does what no dump does, or
-    names more than is kept. `words` are those of a dump of MariaDB outside its rows, `filling` what its comments say of
-    the rows, `zeros` the dates of zero in them.
+    and does not make, `tablespaces` those that it wants, `silences` whether it has a say in warnings. `judgeable` is
+    False once the dump does what no dump does, or names more than is kept. `words` are those of a dump of MariaDB
+    outside its rows, `filling` what its comments say of the rows, `zeros` the dates of zero in them.
     """
 
     dialect: Dialect
@@ -56,6 +56,7 @@ class Outline:
     puts_back: bool = False
     not_made: dict[str, None] = field(default_factory=dict)
     tablespaces: dict[str, None] = field(default_factory=dict)
+    silences: bool = False
     judgeable: bool = True
     has_system_tables: bool = False
     words: Vocabulary = field(default_factory=Vocabulary)
@@ -125,6 +126,7 @@ class Outline:
     def _backslash(self, line: bytes) -> None:
         """Follow psql from database to database; what it is restricted to, it is to be released from."""
         if self.dialect is not Dialect.POSTGRESQL:
+            self.silences |= line.startswith(b"\\w")
             return
         if line.startswith(b"\\restrict "):
             self._begin("restriction", "")
@@ -207,8 +209,8 @@ class Outline:
         for found in naming.PUTS_BACK.finditer(text):
             self.puts_back = True
             self.open.pop(("setting", found[1].decode().upper()), None)
-        if b"NO_ZERO_DATE" in text.upper():
-            self.zeros.warned = True
+        self.zeros.warned |= b"NO_ZERO_DATE" in text.upper()
+        self.silences |= b"MAX_ERROR_COUNT" in text.upper()
         if path := naming.SEARCH_PATH.match(text):
             self._place = named_by(path[1]).name
 
@@ -226,6 +228,8 @@ class Outline:
                 self._use(text)
             case b"LOCK" | b"UNLOCK":
                 self._lock(text)
+            case b"NOWARNING":
+                self.silences = True
             case b"BEGIN" | b"START":
                 self._begin("transaction", "")
             case b"COMMIT" | b"ROLLBACK":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hostile.cases import SMALL, Case, Rows, on_both
+from hostile.cases import SMALL, Case, Making, Rows, on_both
+from hostile.escapes import Canaries
 
 from restore_lab.findings import Code
 
@@ -87,6 +88,38 @@ _CLIENT: Final = (
         Code.LOAD_ERRORS,
     ),
     _MY.failed("exit", r"`\q` in the middle", "\\q\nDROP TABLE patient;", Code.LOAD_STOPPED),
+)
+
+
+def _silenced(first: bytes, last: bytes = b"") -> Making:
+    """Say something before the first table and at the end, of a dump whose values no longer fit."""
+    table = b"DROP TABLE IF EXISTS"
+
+    def making(_: Canaries, whole: bytes) -> bytes:
+        cut = whole.replace(b"`motif` varchar(120)", b"`motif` varchar(10)")
+        assert cut != whole
+        return cut.replace(table, first + table, 1) + last
+
+    return making
+
+
+#: Who silences warnings hides that values are cut.
+_SILENT: Final = tuple(
+    _MY.unknown(name, f"values cut, and {how} before them", "", Code.CHECK_BROKEN, making=making)
+    for name, how, making in (
+        ("silent-server", "`SET max_error_count=0`", _silenced(b"SET max_error_count=0;\n")),
+        (
+            "silent-in-pieces",
+            "`SET max_error_count=0` put together from pieces",
+            _silenced(b"EXECUTE IMMEDIATE CONCAT('SET max_', 'error_count=0');\n"),
+        ),
+        ("silent-client", r"`\w` within a line", _silenced(b"SELECT 1 \\w;\n")),
+        (
+            "silent-for-a-while",
+            "`nowarning`, taken back at the end,",
+            _silenced(b"nowarning\nSELECT 1;\n", b"\nwarnings\n"),
+        ),
+    )
 )
 #: What the server reads, writes, loads and calls.
 _SERVER: Final = (
@@ -411,4 +444,4 @@ CREATE TABLE `--host=@ADDRESS@`.`\\! @TOKEN@` (id INT);
         Code.VIEW_UNUSABLE,
     ),
 )
-CASES: Final[tuple[Case, ...]] = (*_CLIENT, *_SERVER, *_SETTINGS, *_LIES, *_BOMBS, *_BYTES)
+CASES: Final[tuple[Case, ...]] = (*_CLIENT, *_SILENT, *_SERVER, *_SETTINGS, *_LIES, *_BOMBS, *_BYTES)

@@ -182,6 +182,23 @@ ROWS: Final = (
         healthy=True,
     ),
     Row(
+        name="mariadb-encrypted",
+        backup=_changed("ALTER TABLE courrier ENCRYPTED=YES;\n"),
+        done="a table that its server encrypts, with a key that no backup holds",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        healthy=True,
+    ),
+    Row(
+        name="mariadb-data-directory",
+        backup=WHOLE,
+        damage=(doing.replaced(b") ENGINE=InnoDB", b") ENGINE=InnoDB DATA DIRECTORY='/srv/rapide/'"),),
+        done="tables that lie in a folder of the live server (`DATA DIRECTORY`)",
+        verdict=RESERVED,
+        weighing=frozenset({Code.SETTING_NEEDED}),
+        healthy=True,
+    ),
+    Row(
         name="mariadb-stale",
         backup=_changed(practice.STALE),
         done="the newest consultation is three weeks older than the backup",

@@ -7,8 +7,11 @@ import pytest
 from restore_lab.counted import ProblemCount
 from restore_lab.engines.base import Dump
 from restore_lab.engines.mariadb.catalogue import Table, questioned, quoted, read_checks, read_xml
+from restore_lab.engines.mariadb.changing import Warnings, silenced
 from restore_lab.engines.mariadb.load import Passage, Tally, judge
 from restore_lab.engines.mariadb.messages import Cause, read_message
+from restore_lab.engines.outline import Outline
+from restore_lab.engines.tokens import Dialect
 from restore_lab.findings import Code, Finding, finding
 
 MARIADB_DUMP = Dump(
@@ -336,3 +339,32 @@ def test_xml_is_read_with_whatever_the_client_leaves_in_it() -> None:
         ("", None),
     )
     assert read_xml(head + head) is None
+
+
+@pytest.mark.parametrize(
+    ("dump", "answer", "expected"),
+    [
+        (b"SET NAMES utf8mb4;\n", "Warning (Code 1642): w\n", 0),
+        (b"INSERT INTO `t` VALUES ('SET max_error_count=0');\n", "Warning (Code 1642): w\n", 0),
+        (b"SET NAMES utf8mb4;\n", "", 1),
+        (b"SET NAMES utf8mb4;\n", "1\tWarning (Code 1642): w\n", 1),
+        (b"/*!40101 SET max_error_count=0 */;\n", "Warning (Code 1642): w\n", 1),
+        (b"\\w\nSELECT 1;\n", "Warning (Code 1642): w\n", 1),
+        (b"nowarning\nSELECT 1;\n", "Warning (Code 1642): w\n", 1),
+    ],
+)
+def test_a_dump_that_silences_warnings_is_told(dump: bytes, answer: str, expected: int) -> None:
+    outline, warnings = Outline(dialect=Dialect.MARIADB), Warnings(word="w")
+    assert b"".join(outline.through([dump])) == dump
+    warnings.take(answer.encode())
+
+    assert len(list(silenced(warnings, outline, reached_end=True))) == expected
+
+
+def test_the_folder_that_a_table_had_is_named_and_no_other_text_is() -> None:
+    warnings = Warnings()
+    warnings.take(
+        b"Warning (Code 1618): <DATA DIRECTORY> option ignored\nWarning (Code 1618): <DUPONT> option ignored\n"
+    )
+
+    assert warnings.ignored == {"DATA DIRECTORY"}

@@ -68,6 +68,10 @@ UNION SELECT HEX(column_name) FROM information_schema.columns
 UNION SELECT HEX(index_name) FROM information_schema.statistics
 UNION SELECT HEX(constraint_name) FROM information_schema.table_constraints;
 """
+ENCRYPTED: Final = (
+    "SELECT COUNT(*) FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+    " AND create_options LIKE '%`ENCRYPTED`=''YES''%';\n"
+)
 #: Tables without transactions that hold rows; of these engines the number is exact.
 NOT_TRANSACTIONAL: Final = (
     SYSTEM

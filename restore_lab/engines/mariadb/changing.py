@@ -32,6 +32,8 @@ _WARNING: Final = re.compile(
     rb" for column (?:'([^'\n]{1,200})'|`[^`\n]{0,200}`\.`([^`\n]{1,200})`\.`([^`\n]{1,200})`) at row (\d{1,18})\Z",
     re.DOTALL,
 )
+#: A table comes back without a folder of its own.
+_FOLDER_IGNORED: Final = re.compile(rb"Warning \(Code 1618\): <((?:DATA|INDEX) DIRECTORY)> option ignored")
 _TEMPORAL: Final = frozenset({"date", "datetime", "timestamp"})
 #: Tools that write an ENUM's « no value of the list » as the empty text it is stored as.
 _WRITES_WHAT_IS_STORED: Final = ("mysqldump", "mariadb-dump", "phpMyAdmin", "HeidiSQL", "Adminer", "npm mysqldump")
@@ -47,8 +49,15 @@ class Column:
 
 @dataclass(kw_only=True, slots=True)
 class Warnings:
-    """The client's standard output: warnings counted by number and column; rows a dump asks for go nowhere."""
+    """The client's standard output: warnings counted by number and column; rows a dump asks for go nowhere.
 
+    `word` is what our own warning says, `heard` whether it came: a dump may have told server or client to be silent.
+    `ignored` are the options of tables that a server elsewhere cannot heed.
+    """
+
+    word: str = ""
+    heard: bool = False
+    ignored: set[str] = field(default_factory=set)
     counts: dict[tuple[str, Column], int] = field(default_factory=dict)
     #: Those of the statement under way, which may still be refused: rows of one statement only go up.
     _run: dict[tuple[str, Column], int] = field(default_factory=dict)
@@ -83,6 +92,7 @@ class Warnings:
     def _count(self, line: bytes) -> None:
         found = _WARNING.match(line[:LINE_BYTES])
         if found is None:
+            self._hear(line)
             refused = _ERROR.match(line)
             if refused and refused[1].decode() in STRICTNESS:
                 self._run.clear()
@@ -94,6 +104,11 @@ class Warnings:
         table, name = (found[3], found[4]) if found[2] is None else (b"", found[2])
         key = (code, Column(table.decode("utf-8", "replace"), name.decode("utf-8", "replace")))
         self._run[key] = self._run.get(key, 0) + 1
+
+    def _hear(self, line: bytes) -> None:
+        self.heard |= line == f"Warning (Code 1642): {self.word}".encode()
+        if option := _FOLDER_IGNORED.fullmatch(line):
+            self.ignored.add(option[1].decode())
 
     def columns(self) -> tuple[str, ...]:
         """Name the columns that warnings name: a value may have imitated one, so each is looked up."""
@@ -161,6 +176,12 @@ def judge_changes(warnings: Warnings, where: Places, outline: Outline, dump: Dum
         yield finding(Code.VALUES_CHANGED, count=counts.total(), subject=subject, code=code, tables=len(counted))
     if rest := sum(counts.total() for counts in counted[NAMED:]):
         yield finding(Code.VALUES_CHANGED, count=rest, subject="…", code="…", tables=len(counted))
+
+
+def silenced(warnings: Warnings, outline: Outline, *, reached_end: bool) -> Iterator[Finding]:
+    """Say that changes may have gone without a warning: the dump sets how many there are, or none came at its end."""
+    if outline.silences or (reached_end and not warnings.heard):
+        yield finding(Code.CHECK_BROKEN, name="max_error_count")
 
 
 def zero_dates(outline: Outline) -> Iterator[Finding]:

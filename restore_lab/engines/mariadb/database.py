@@ -12,7 +12,15 @@ from restore_lab.engines import announced
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.mariadb import catalogue, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
-from restore_lab.engines.mariadb.changing import Places, Warnings, judge_changes, places, read_places, zero_dates
+from restore_lab.engines.mariadb.changing import (
+    Places,
+    Warnings,
+    judge_changes,
+    places,
+    read_places,
+    silenced,
+    zero_dates,
+)
 from restore_lab.engines.mariadb.heads import KEYS_LAST
 from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
 from restore_lab.engines.mariadb.messages import PRIVILEGES, Cause
@@ -50,7 +58,7 @@ class MariadbDatabase:
         self._questioned = None
         passage = Passage(outline=outline_of(dump), make=self._make)
         tally = Tally(word=passage.word, spared=passage.remarks.spared)
-        warnings = Warnings()
+        warnings = Warnings(word=passage.word)
         done = self.server.feed(
             passage.through(chunks), tally.take, warnings.take, timeout_seconds=self.load_timeout_seconds
         )
@@ -67,6 +75,8 @@ class MariadbDatabase:
         findings = (
             *told,
             *self._changes(warnings, passage.outline, dump),
+            *silenced(warnings, passage.outline, reached_end=tally.reached_end),
+            *self._settings(warnings),
             *(zero_dates(passage.outline) if announced.all_came(told) else ()),
             *self._landing(tables),
             *self._definers(),
@@ -207,6 +217,12 @@ class MariadbDatabase:
         if columns := warnings.columns():
             where = read_places(self.server.ask([places(columns)], timeout_seconds=_CATALOGUE_SECONDS))
         return tuple(judge_changes(warnings, where, outline, dump))
+
+    def _settings(self, warnings: Warnings) -> tuple[Finding, ...]:
+        """Say what the live server has that this one stands in for: folders of its tables, keys to encrypt them."""
+        encrypted = self.server.ask([catalogue.ENCRYPTED], timeout_seconds=_CATALOGUE_SECONDS).strip() != b"0"
+        names = (*sorted(warnings.ignored), *(("file_key_management",) if encrypted else ()))
+        return tuple(finding(Code.SETTING_NEEDED, setting=name) for name in names)
 
     def _without_transactions(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
         answer = self.server.ask([catalogue.NOT_TRANSACTIONAL], timeout_seconds=_CATALOGUE_SECONDS)

@@ -52,8 +52,8 @@ class Passage:
 
     `make` is given each database that the dump uses and does not make, before the client gets there: whoever restores
     such a dump makes it first.
-    The answer is an error of ours. A dump that says `exit`, ends inside a comment or kills the client never gets to it.
-    `\g` ends whatever statement is still open, under any delimiter, as the end of the file would.
+    The answer is a warning and an error of ours. A dump that says `exit`, ends inside a comment or kills the client
+    never gets to it. `\g` ends whatever statement is still open, under any delimiter, as the end of the file would.
     """
 
     make: Callable[[str], object]
@@ -79,7 +79,8 @@ class Passage:
         self.outline.close()
         yield from self._read(ended=True)
         self.read_to_end = True
-        yield f"\n\\g\nSIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{self.word}'\\g\n".encode()
+        asked = (f"SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = '{self.word}'\\g\n" for state in ("01000", "45000"))
+        yield f"\n\\g\n{''.join(asked)}".encode()
 
     def _read(self, *, ended: bool) -> Iterator[bytes]:
         """Give the chunks that the outline has read to their end; others are held, a few KiB beyond the last one."""

@@ -23,6 +23,8 @@ DEFAULT_DATABASE: Final = "restored"
 ADMIN: Final = "restore_lab_admin"
 READER: Final = "restore_lab_reader"
 _PACKET_BYTES: Final = 1024**3
+#: So many keys there are for encrypted tables; a live server has one or a few, numbered from 1.
+_KEYS: Final = 255
 #: What a table kept in memory may take; the server allots room for it by tenths of this.
 _HEAP_TABLE_BYTES: Final = 1024**3
 _BUFFER_POOL_BYTES: Final = 128 * 1024 * 1024
@@ -88,6 +90,7 @@ class LiveServer:
         accounts = self._new_accounts()
         default = f"CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE};\n"
         self._write("accounts.sql", accounts + default)
+        self._write("keys", "".join(f"{number};{secrets.token_hex(32)}\n" for number in range(1, _KEYS + 1)))
         try:
             made = self.machine.run(self._install_argv(), timeout_seconds=_START_SECONDS)
         except TimeoutError as error:
@@ -235,6 +238,9 @@ class LiveServer:
             f"--init-file={self.path('accounts.sql')}",
             f"--tmpdir={self.path('work')}",
             f"--secure-file-priv={self.path('nothing')}",
+            "--skip-symbolic-links",  # a table's own folder (DATA DIRECTORY) is one of the live server's disks
+            "--plugin-load-add=file_key_management",  # where it is not there the server starts all the same
+            f"--loose-file-key-management-filename={self.path('keys')}",
             "--skip-networking",
             "--skip-name-resolve",
             "--skip-log-bin",
