@@ -15,7 +15,18 @@ from zoneinfo import ZoneInfo
 
 from restore_lab.checks.base import Answer, Check, Restored
 from restore_lab.counted import KeyCount, ObjectCount, TableCount
-from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.base import (
+    MOST_ROWS,
+    Database,
+    Dump,
+    Integrity,
+    Inventory,
+    Load,
+    References,
+    Row,
+    Spoilt,
+    Views,
+)
 from restore_lab.engines.documents import Examined
 from restore_lab.engines.files.inside.child import name_digest
 from restore_lab.errors import MachineFailed, QueryRefused, SourceUnreachable
@@ -284,11 +295,13 @@ class FakeDatabase:
         self.spoilt = table
         return Spoilt(table=table, index="index_of_visits" if table else "", routine="")
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         del timeout_seconds
         _raise(self.engine.faults, "query")
         if sql not in self.engine.answers:
             raise QueryRefused("42P01", "nowhere")
+        if len(self.engine.answers[sql]) > most_rows:
+            raise QueryRefused("ROWS")
         return self.engine.answers[sql]
 
 

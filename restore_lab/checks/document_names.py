@@ -10,6 +10,7 @@ from typing import Literal
 
 from restore_lab.checks.base import Answer, Restored
 from restore_lab.checks.crossing import Crossing
+from restore_lab.engines.base import MOST_NAMES
 from restore_lab.errors import QueryRefused
 from restore_lab.findings import Code, Finding, finding
 from restore_lab.opening import Days
@@ -21,7 +22,7 @@ class DocumentNames:
     """One statement, in `sql` or in `file`, that gives the name of each document's file and when it was made.
 
     Asked of the database; the documents are those of the scenario's restore with a question of kind `documents`. Files
-    are known by their own names, without folders, whatever their case. At most 10 000 rows.
+    are known by their own names, without folders, whatever their case. At most 200 000 rows and 16 MiB.
     """
 
     __pydantic_config__ = STRICT
@@ -45,7 +46,7 @@ class DocumentNames:
         """See `Check.ask`; names are made digests of here, and not kept."""
         statement = self.sql if self.file is None else self.file.read_text("utf-8")
         names: dict[str, datetime | None] = {}
-        for row in restored.database.query(statement or ""):
+        for row in restored.database.query(statement or "", most_rows=MOST_NAMES):
             if len(row) != 2:
                 raise QueryRefused("NOT_TWO_COLUMNS")
             if name := re.split(r"[/\\]", row[0] or "")[-1].strip():

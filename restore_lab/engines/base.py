@@ -14,6 +14,8 @@ from restore_lab.sandboxes.base import Machine, Server
 HEAD_BYTES = 64 * 1024
 #: The most a question may bring back.
 MOST_ROWS = 10_000
+#: The most names of documents, one a row: a practice of twenty years has tens of thousands.
+MOST_NAMES = 200_000
 #: The most foreign keys, counters and views that are asked one by one; what is beyond counts as unanswered.
 MOST_ASKED = 10_000
 #: How many rows of a view are read: one would not show what only fails further on, all may take for ever.
@@ -175,10 +177,10 @@ class Database(Protocol):
         """
         ...
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         """Answer one statement of the operator's under the read-only role `restore_lab_reader`.
 
-        Values come back as text, NULL as None; at most `MOST_ROWS` rows and 16 MiB.
+        Values come back as text, NULL as None; at most `most_rows` rows and 16 MiB.
 
         Raises:
             QueryRefused: the server refused it (its reduced `problem` says how), or it brings back too much.

@@ -8,13 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from fakes import FAKE_HEAD, FakeEngine, FakeSandbox
 from needs import absent
 
 from restore_lab.counted import KeyCount
-from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Engine, Load, References, Views
+from restore_lab.engines.base import HEAD_BYTES, MOST_NAMES, Database, Dump, Engine, Load, References, Views
 from restore_lab.engines.sqlite.engine import Sqlite
 from restore_lab.errors import MachineFailed, QueryRefused
 from restore_lab.findings import Code, reduce_message
@@ -205,6 +206,18 @@ def test_what_writes_or_is_wrong_or_too_much_is_refused_by_a_code(row: Row, mach
         assert "nowhere" not in caught.value.code
         assert caught.value.code
     assert {table.rows for table in database.inventory().tables} == {2, 3}
+
+
+def test_a_question_for_names_brings_more_of_them(row: Row, machine: Machine, tmp_path: Path) -> None:
+    database, _ = loaded(row, machine, row.good(tmp_path / "db"))
+    tables = ", ".join(f"visit v{number}" for number in range(10))
+    names = f"SELECT 'scan.pdf', NULL FROM {tables}"  # noqa: S608 - three rows, each with each: 59,049
+    if row.engine.kind == "fake":
+        cast("FakeEngine", row.engine).answers[names] = [("scan.pdf", None)] * 3**10
+
+    assert len(database.query(names, most_rows=MOST_NAMES)) == 3**10
+    with pytest.raises(QueryRefused):
+        database.query(names)
 
 
 def test_a_loss_made_on_purpose_is_there_to_be_seen(row: Row, machine: Machine, tmp_path: Path) -> None:

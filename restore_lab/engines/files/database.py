@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from restore_lab.counted import DocumentCount, ObjectCount
-from restore_lab.engines.base import Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.documents import Examined
 from restore_lab.errors import EngineFailed, MachineDiskFull, QueryRefused
 from restore_lab.findings import Code, finding, reduce_message, safe_text
@@ -97,9 +97,9 @@ class FilesDatabase:
         del timeout_seconds
         return Views(asked=0)
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         """See `Database.query`; documents answer no statement."""
-        del sql, timeout_seconds
+        del sql, timeout_seconds, most_rows
         raise QueryRefused("NO_SQL")
 
     def spoil(self, table: str) -> Spoilt:

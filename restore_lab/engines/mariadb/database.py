@@ -158,7 +158,7 @@ class MariadbDatabase:
             unanswered=opened.unanswered,
         )
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         """See `Database.query`; binary columns come back as `0x` and hexadecimal digits.
 
         A TIMESTAMP reads as on the practice's clock, which is the machine's (`SYSTEM`), like every other date.
@@ -171,7 +171,7 @@ class MariadbDatabase:
         limits = (
             "SET SESSION TRANSACTION READ ONLY;",
             "SET SESSION time_zone = 'SYSTEM';",
-            f"SET SESSION max_statement_time = {timeout_seconds:.3f}, sql_select_limit = {MOST_ROWS + 1};\n",
+            f"SET SESSION max_statement_time = {timeout_seconds:.3f}, sql_select_limit = {most_rows + 1};\n",
         )
         done = self.server.machine.run(
             (*self.server.client(READER), *options),
@@ -182,7 +182,7 @@ class MariadbDatabase:
         rows = catalogue.read_xml(done.stdout)
         if rows is None:
             raise QueryRefused("STATEMENTS")
-        if len(rows) > MOST_ROWS:
+        if len(rows) > most_rows:
             raise QueryRefused("ROWS")
         return rows
 

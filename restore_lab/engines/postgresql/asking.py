@@ -24,9 +24,9 @@ FETCH FORWARD {most} FROM restore_lab_answer;
 CLOSE: Final = "CLOSE restore_lab_answer;\n"
 
 
-def asking(question: str) -> str:
+def asking(question: str, most_rows: int = MOST_ROWS) -> str:
     """Give the script that asks it, within a transaction, for one row more than an answer may have."""
-    return _OPEN.format(outer=_dollar_quote(), inner=_dollar_quote(), question=question, most=MOST_ROWS + 1)
+    return _OPEN.format(outer=_dollar_quote(), inner=_dollar_quote(), question=question, most=most_rows + 1)
 
 
 def _dollar_quote() -> str:

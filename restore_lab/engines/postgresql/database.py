@@ -123,13 +123,13 @@ class PostgresqlDatabase:
         """See `Database.views`."""
         return referring.views(self.cluster, self._databases(), self._reader, each_seconds=timeout_seconds)
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         """See `Database.query`.
 
         Asked in a read-only transaction of `restore_lab_reader`, which logs in as itself: RESET ROLE leads nowhere.
         """
         self._let_reader_in()
-        null, script = secrets.token_hex(16), f"BEGIN READ ONLY;\n{asking(sql)}"
+        null, script = secrets.token_hex(16), f"BEGIN READ ONLY;\n{asking(sql, most_rows)}"
         settings = {"statement_timeout": str(max(1, int(timeout_seconds * 1000))), **READING}
         done = self.cluster.machine.run(
             (*PSQL_ASKS, "--set=ON_ERROR_STOP=1", f"--pset=null={null}", "--file=-"),
@@ -140,7 +140,7 @@ class PostgresqlDatabase:
         if done.exit_code != 0:
             raise _refused(done, timeout_seconds)
         rows = parsed(done.stdout, null)
-        if done.cut or len(rows) > MOST_ROWS:
+        if done.cut or len(rows) > most_rows:
             raise QueryRefused(_TOO_MUCH, "bytes" if done.cut else "rows")
         return rows
 

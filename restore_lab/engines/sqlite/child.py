@@ -17,6 +17,7 @@ from urllib.parse import quote
 MOST_ROWS = 10_000
 MOST_BYTES = 16 * 1024 * 1024
 #: As in engines/base.py, which this file cannot import.
+MOST_NAMES = 200_000
 MOST_ASKED = 10_000
 ROWS_OF_A_VIEW = 100
 ALL_SECONDS = 900.0
@@ -268,7 +269,7 @@ def reason(error: sqlite3.Error) -> str:
     return "TIMEOUT" if code == "SQLITE_INTERRUPT" else code
 
 
-def query(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
+def query(connection: sqlite3.Connection, text: str, most_rows: int = MOST_ROWS) -> dict[str, Any]:
     """Answer one reading statement; anything that is not reading is denied."""
     connection.set_authorizer(lambda action, *_: 0 if action in _ALLOWED else sqlite3.SQLITE_DENY)
     rows: list[list[str | None]] = []
@@ -277,9 +278,14 @@ def query(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
         answer = [None if value is None else value.hex() if isinstance(value, bytes) else str(value) for value in row]
         size += sum(len(value or "") for value in answer)
         rows.append(answer)
-        if len(rows) > MOST_ROWS or size > MOST_BYTES:
+        if len(rows) > most_rows or size > MOST_BYTES:
             return {"refused": "TOO_MUCH"}
     return {"rows": rows}
+
+
+def many(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
+    """As `query`, of names of documents."""
+    return query(connection, text, MOST_NAMES)
 
 
 def live(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
@@ -326,6 +332,7 @@ QUESTIONS = {
     "references": references,
     "views": views,
     "query": query,
+    "many": many,
     "spoil": spoil,
 }
 

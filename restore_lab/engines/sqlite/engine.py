@@ -15,7 +15,18 @@ from typing import Any, Literal
 
 from restore_lab.counted import KeyCount, ObjectCount, ProblemCount, TableCount
 from restore_lab.engines import announced
-from restore_lab.engines.base import Database, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
+from restore_lab.engines.base import (
+    MOST_ROWS,
+    Database,
+    Dump,
+    Integrity,
+    Inventory,
+    Load,
+    References,
+    Row,
+    Spoilt,
+    Views,
+)
 from restore_lab.engines.naming import Named
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
@@ -183,9 +194,9 @@ class _Sqlite:
         self._refuse(answer)
         return Spoilt(table=table, index=safe_text(answer["index"]), routine=safe_text(answer["trigger"]))
 
-    def query(self, sql: str, *, timeout_seconds: float = 60.0) -> Sequence[Row]:
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, most_rows: int = MOST_ROWS) -> Sequence[Row]:
         """See `Database.query`; only reading is authorised (sqlite3_set_authorizer)."""
-        answer = self._ask("query", sql, timeout_seconds=timeout_seconds)
+        answer = self._ask("query" if most_rows <= MOST_ROWS else "many", sql, timeout_seconds=timeout_seconds)
         self._refuse(answer)
         return [tuple(row) for row in answer["rows"]]
 
