@@ -17,7 +17,7 @@ from needs import absent
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.counted import ProblemCount
-from restore_lab.engines.base import HEAD_BYTES, Database, Dump, Inventory, Load
+from restore_lab.engines.base import HEAD_BYTES, MOST_NAMES, Database, Dump, Inventory, Load
 from restore_lab.engines.mariadb import server as mariadb_server
 from restore_lab.engines.mariadb.backup import make_backup
 from restore_lab.engines.mariadb.engine import Mariadb
@@ -635,6 +635,12 @@ def test_questions_that_are_refused(served: Database, sql: str, code: str, subje
 def served(two_databases: bytes) -> Iterator[Database]:
     with LOCAL.restored(two_databases) as (database, _, _):
         yield database
+
+
+def test_a_question_for_names_brings_more_of_them(served: Database) -> None:
+    names = "SELECT CONCAT('scan/', seq, '.pdf'), NULL FROM seq_1_to_25000"
+
+    assert len(served.query(names, most_rows=MOST_NAMES)) == 25_000
 
 
 def test_a_question_has_its_limit_in_time(served: Database) -> None:

@@ -20,7 +20,7 @@ from fakes import restored as asked_about
 from needs import absent, third_party
 
 from restore_lab.checks.freshness import Freshness
-from restore_lab.engines.base import HEAD_BYTES, MOST_ROWS, Database, Inventory, Load
+from restore_lab.engines.base import HEAD_BYTES, MOST_NAMES, MOST_ROWS, Database, Inventory, Load
 from restore_lab.engines.postgresql.backup import make_backup, make_globals
 from restore_lab.engines.postgresql.engine import Postgresql
 from restore_lab.errors import QueryRefused
@@ -633,6 +633,11 @@ class TestQuestions:
 
     def test_as_many_rows_as_allowed_come_back(self, database: Database) -> None:
         assert len(database.query(f"SELECT generate_series(1, {MOST_ROWS})")) == MOST_ROWS
+
+    def test_a_question_for_names_brings_more_of_them(self, database: Database) -> None:
+        names = "SELECT 'scan/' || n || '.pdf', NULL FROM generate_series(1, 25000) AS n"
+
+        assert len(database.query(names, most_rows=MOST_NAMES)) == 25_000
 
     def test_a_question_has_a_limit(self, database: Database) -> None:
         with pytest.raises(TimeoutError):
