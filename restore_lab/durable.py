@@ -30,7 +30,7 @@ def append_durably(path: Path, line: bytes) -> None:
             on_failure.pop_all()
     finally:
         os.close(descriptor)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_whole(descriptor: int, line: bytes) -> None:
@@ -47,7 +47,7 @@ def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     beside.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -105,7 +105,8 @@ def put_off() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the disk take what a folder names."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

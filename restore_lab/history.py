@@ -103,6 +103,12 @@ def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tu
     return tuple(dead)
 
 
+def ended(checked: Checked) -> frozenset[str]:
+    """Give the drills that were opened and whose process is gone, closed or not: a closed one may keep a copy."""
+    opened = (entry for entry in checked.entries if entry.kind is EntryType.OPENED)
+    return frozenset(str(entry.fields.get("drill")) for entry in opened if not alive(entry))
+
+
 def untold(checked: Checked) -> tuple[Entry, ...]:
     """Give what opened the drills closed as abandoned of which no later drill told, or whose copy may still be there.
 

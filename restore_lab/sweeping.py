@@ -11,7 +11,7 @@ from restore_lab.durable import undisturbed
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.findings import Code, Finding, finding
-from restore_lab.history import Earlier, is_of_this_host
+from restore_lab.history import Earlier, ended, is_of_this_host
 from restore_lab.lab import Lab
 from restore_lab.register import Entry, EntryType, Register
 from restore_lab.sandboxes.base import Sandbox
@@ -43,13 +43,14 @@ def everywhere(lab: Lab) -> tuple[Sandbox, ...]:
     return (*Auto().sandboxes(), *nodes_of(lab.root))
 
 
-def sweep(lab: Lab, sandboxes: Iterable[Sandbox]) -> Swept:
+def sweep(lab: Lab, sandboxes: Iterable[Sandbox], register: Register) -> Swept:
     """Remove what dead drills of a lab left on these kinds of machines; an interrupt ends it, and is said."""
+    gone = ended(register.verify())
     removals, unseen = list[Removal](), list[str]()
     try:
         for sandbox in sandboxes:
             try:
-                removals += sandbox.sweep(now=datetime.now(UTC), lab_id=lab.lab_id)
+                removals.extend(sandbox.sweep(now=datetime.now(UTC), lab_id=lab.lab_id, ended=gone))
             except MachineFailed as error:
                 unseen.append(error.message)
     except KeyboardInterrupt:
@@ -59,7 +60,7 @@ def sweep(lab: Lab, sandboxes: Iterable[Sandbox]) -> Swept:
 
 def after_death(lab: Lab, scenario: Scenario, dead: Sequence[Entry], register: Register, key: SigningKey) -> Swept:
     """Remove what the drills that these entries opened may have left, and append what was done."""
-    swept = sweep(lab, _where(lab, scenario, dead))
+    swept = sweep(lab, _where(lab, scenario, dead), register)
     with register.locked(), undisturbed():
         register.append(EntryType.SWEPT, entry_fields(swept, dead), key=key, at=datetime.now(UTC))
     return swept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -214,14 +214,13 @@ class FakeSandbox:
                 return live
         raise MachineFailed("the fake machine is gone")
 
-    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
+    def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
+        del ended
         _raise(self.faults, "sweep")
-        swept: list[Removal] = []
         for live, need in zip(self.lent, self.needs, strict=True):
             if need.lab_id == lab_id and need.expires_at < now and not live.destroyed:
                 live.destroyed = True
-                swept += live.removals()
-        return tuple(swept)
+                yield from live.removals()
 
 
 @dataclass(kw_only=True, slots=True)

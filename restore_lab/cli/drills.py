@@ -116,8 +116,8 @@ def sweep(folder: str) -> int:
     lab = load_lab(Path(folder))
     key = open_key(lab)
     now = datetime.now(UTC)
-    swept = sweep_machines(lab, everywhere(lab))
     register = Register(folder=lab.reports, certificate=key.certificate)
+    swept = sweep_machines(lab, everywhere(lab), register)
     with register.locked(), undisturbed():
         checked = register.verify()
         closed = close_abandoned(register, checked, key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -137,8 +137,15 @@ class Sandbox(Protocol):
         """
         ...
 
-    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
-        """Destroy what dead drills of this lab left behind."""
+    def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
+        """Destroy what dead drills of this lab left behind; give each thing as it is removed.
+
+        `ended` names drills of this lab whose process is gone: what a power cut took the label of is told by its name.
+        What lives, or may be another lab's, is not touched.
+
+        Raises:
+            MachineFailed: not everything could be looked at, or told whose it is; what could be was removed before.
+        """
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from restore_lab.evidence import Isolation, Removal
 from restore_lab.sandboxes.base import KEPT_OUTPUT_BYTES, Machine, Need, Sandbox, Server
 from restore_lab.sandboxes.container.driver import Container
 from restore_lab.sandboxes.local.driver import Local
+from restore_lab.sandboxes.local.folder import is_unlabelled
 from restore_lab.sandboxes.local.seal import Mechanism
 from restore_lab.sandboxes.raspberry_pi.driver import RaspberryPi
 
@@ -391,14 +393,49 @@ def test_a_machine_is_found_again_from_its_handle(row: Row, need: Need) -> None:
 
 def test_a_sweep_takes_only_the_expired_of_its_own_lab(row_or_fake: Row, need: Need) -> None:
     with row_or_fake.sandbox.machine(need) as machine:
-        assert row_or_fake.sandbox.sweep(now=datetime.now(UTC), lab_id=need.lab_id) == ()
+        assert not list(row_or_fake.sandbox.sweep(now=datetime.now(UTC), lab_id=need.lab_id, ended=[need.drill_id]))
         later = need.expires_at + timedelta(seconds=1)
-        assert row_or_fake.sandbox.sweep(now=later, lab_id="another") == ()
+        assert not list(row_or_fake.sandbox.sweep(now=later, lab_id="another", ended=[need.drill_id]))
 
-        swept = row_or_fake.sandbox.sweep(now=later, lab_id=need.lab_id)
+        swept = list(row_or_fake.sandbox.sweep(now=later, lab_id=need.lab_id, ended=()))
 
         assert {each.name for each in swept} == {each.name for each in machine.removals()}
         assert all(each.gone and not row_or_fake.still_there(each) for each in swept)
+
+
+@pytest.mark.parametrize("label", [b"", b'{"lab": "contr', None], ids=["empty", "torn", "absent"])
+def test_a_local_folder_whose_label_a_power_cut_took_is_told_by_its_drill_or_said(
+    label: bytes | None, need: Need, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose drill is not known may be another lab's, and stays."""
+    for name in ("DISK_FOLDER", "MEMORY_FOLDER"):  # others sweep there meanwhile
+        monkeypatch.setattr(f"restore_lab.sandboxes.local.driver.{name}", tmp_path / name)
+    now, word = datetime.now(UTC), secrets.token_hex(8)
+    left = tmp_path / "DISK_FOLDER" / f"restore-lab-{need.drill_id}-main-{word}"
+    (left / "data").mkdir(parents=True)
+    (left / "data" / "copy").write_bytes(b"of a patient")
+    if label is not None:
+        (left / "label.json").write_bytes(label)
+
+    with pytest.raises(MachineFailed, match=word):
+        list(Local().sweep(now=now, lab_id=need.lab_id, ended=[f"{need.drill_id}0"]))
+    assert (left / "data" / "copy").exists()
+
+    (swept,) = Local().sweep(now=now, lab_id=need.lab_id, ended=[need.drill_id])
+
+    assert (swept.name, swept.gone, left.exists()) == (left.name, True, False)
+
+
+def test_a_local_folder_that_is_being_made_or_that_a_node_labelled_is_none_without_a_label(tmp_path: Path) -> None:
+    left = tmp_path / f"restore-lab-drill-main-{secrets.token_hex(8)}"
+    left.mkdir()
+    for name in (".label.json.new", "label.json", "label"):
+        (left / name).touch()
+        assert not is_unlabelled(left)
+    (left / "data").mkdir()
+    assert not is_unlabelled(left)
+    (left / "label").unlink()
+    assert is_unlabelled(left)
 
 
 def test_what_a_host_lacks_is_said_in_one_line(row: Row) -> None:

@@ -504,7 +504,7 @@ def test_a_sweep_takes_the_machine_of_an_application_too() -> None:
         beside = stack.enter_context(Container().beside(machine, replace(dead, server=SERVER)))
         later = dead.expires_at + timedelta(seconds=1)
 
-        swept = Container().sweep(now=later, lab_id=dead.lab_id)
+        swept = tuple(Container().sweep(now=later, lab_id=dead.lab_id, ended=()))
 
         assert {one.name for one in swept} == {one.name for each in (machine, beside) for one in each.removals()}
         assert len(swept) == 2

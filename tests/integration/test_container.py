@@ -273,7 +273,7 @@ def test_a_sweep_removes_what_a_dead_drill_left(need: Need, why: str) -> None:
     docker("run", "--detach", "--network", "none", "--name", name, *marks, "--mount", mount, IMAGE, "sleep", "600")
 
     with Container().machine(need) as alive:
-        swept = Container().sweep(now=datetime.now(UTC), lab_id=LAB)
+        swept = tuple(Container().sweep(now=datetime.now(UTC), lab_id=LAB, ended=()))
 
         assert [(each.kind, each.name, each.gone) for each in swept] == [
             ("container", name, True),

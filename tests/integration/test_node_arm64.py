@@ -81,15 +81,26 @@ def test_a_backup_is_restored_on_arm64(lab: Path, node: VirtualNode) -> None:
 
 
 def test_a_power_cut_while_it_loads_is_inconclusive_and_what_lay_on_the_card_is_swept(
-    lab: Path, node: VirtualNode
+    lab: Path, node: VirtualNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome = drilled(lab, at(Stage.LOAD, node.power_cut))
+    def dies() -> None:
+        node.freeze()
+        monkeypatch.setattr("restore_lab.sandboxes.raspberry_pi.lease._ANSWER_SECONDS", 5.0)
+        monkeypatch.setattr("restore_lab.ssh.connection._CONNECT_SECONDS", 4.0)
+
+    node.sudo("mount -o remount,size=64m /dev/shm")
+    outcome = drilled(lab, at(Stage.LOAD, dies))
+    monkeypatch.undo()
+    node.power_cut()  # only now: else the drill itself comes back and removes the copy
     node.wait()
 
-    assert outcome.evidence.verdict is Verdict.INCONCLUSIVE
+    (left,) = left_on(node)
+    assert node.sudo(f"test -d /var/tmp/{left}/data && wc -l </var/tmp/{left}/label").strip() == "1"
+    assert (outcome.evidence.verdict, outcome.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.NOT_GONE)
     assert not [one for one in outcome.evidence.findings if one.severity is Severity.FAILED]
     swept = subprocess.run((str(COMMAND), "--lab", str(lab), "sweep"), capture_output=True, check=False, timeout=120)
     assert swept.returncode == ExitCode.PASSED, swept.stderr
+    assert f"folder {left}: gone" in swept.stdout.decode()
     assert left_on(node) == []
 
 

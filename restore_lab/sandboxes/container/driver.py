@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,19 +106,18 @@ class Container:
         live.look()
         return live
 
-    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
+    def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
         """Destroy the containers and volumes of this lab that are expired, or whose drill's process is gone.
 
         Raises:
             MachineFailed: there is an engine, and it did not say what there is.
         """
+        del ended  # the engine keeps a thing and its labels together
         if not Path(engine.socket_path()).exists():
-            return ()
-        return tuple(
-            removed(left.kind, left.name, created_at=plans.created_at(left.labels, otherwise=now))
-            for left in engine.everything_of(lab_id)
-            if plans.left_behind(left.labels, now=now)
-        )
+            return
+        for left in engine.everything_of(lab_id):
+            if plans.left_behind(left.labels, now=now):
+                yield removed(left.kind, left.name, created_at=plans.created_at(left.labels, otherwise=now))
 
     def _plan(
         self, need: Need, image: str, disk_bytes: int | None, memory_bytes: int, *, beside: str = ""

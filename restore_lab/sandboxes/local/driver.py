@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,16 @@ from restore_lab import process
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Handle, Machine, Need, Server
-from restore_lab.sandboxes.local.folder import DISK_FOLDER, MEMORY_FOLDER, PREFIX, is_dead, remove_folder
+from restore_lab.sandboxes.local.folder import (
+    DISK_FOLDER,
+    MEMORY_FOLDER,
+    PREFIX,
+    is_dead,
+    is_unlabelled,
+    remove_folder,
+    sorted_out,
+    tell_unknown,
+)
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS, LocalMachine, search_path, unused_uid
 from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
 
@@ -72,10 +81,17 @@ class Local:
             raise MachineFailed(f"the machine {handle.label} is not there any more") from error
         return LocalMachine(seal=seal, label=handle.label, path=label["path"])
 
-    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
-        """Remove the folders of this lab whose drill is dead or expired."""
-        left = (path for parent in (MEMORY_FOLDER, DISK_FOLDER) for path in parent.glob(f"{PREFIX}*"))
-        return tuple(remove_folder(path, found_at=now) for path in left if is_dead(path, now=now, lab_id=lab_id))
+    def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
+        """Remove the folders of this lab whose drill is dead or expired.
+
+        Raises:
+            MachineFailed: of a folder it cannot be told whose it is.
+        """
+        left = [path for parent in (MEMORY_FOLDER, DISK_FOLDER) for path in parent.glob(f"{PREFIX}*")]
+        ours, unknown = sorted_out(filter(is_unlabelled, left), ended)
+        for path in (*(one for one in left if is_dead(one, now=now, lab_id=lab_id)), *ours):
+            yield remove_folder(path, found_at=now)
+        tell_unknown(unknown, "this host")
 
     def _mechanism_or_fail(self) -> Mechanism:
         mechanism = _mechanism() or (Mechanism.BARE if self.unsafe_bare_process else None)

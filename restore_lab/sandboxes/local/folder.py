@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 from restore_lab import process
+from restore_lab.durable import replace_durably, sync_folder
+from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Need
 from restore_lab.sandboxes.local.seal import Seal
@@ -21,6 +25,8 @@ PREFIX = "restore-lab-"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the machine's folder in it is made 0700 with an unguessable name
 DISK_FOLDER = Path("/var/tmp")  # noqa: S108 - as above
 _LABEL = "label.json"
+#: What the folder of a machine is called, here and on a node: by its drill, its restore, and a word of its own.
+_MACHINE = re.compile(rf"{PREFIX}.+-[0-9a-f]{{16}}")
 #: What a machine takes beside the copy itself.
 DISK_MARGIN_BYTES = 512 * 1024 * 1024
 #: How long a folder beside a machine may be of use.
@@ -45,8 +51,14 @@ def labelled_folder(lab_id: str, *, purpose: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=parent) as name:
         expires_at = (datetime.now(UTC) + _FOLDER_LIFE).isoformat()
         label = {"lab": lab_id, "expires_at": expires_at, **_ours()}
-        (Path(name) / _LABEL).write_text(json.dumps(label), "utf-8")
+        write_label(Path(name), label)
         yield Path(name)
+
+
+def write_label(folder: Path, label: Mapping[str, object]) -> None:
+    """Label a folder before anything else lies in it, so that it still says whose it is after a power cut."""
+    replace_durably(folder / _LABEL, json.dumps(label).encode())
+    sync_folder(folder.parent)
 
 
 def _ours() -> dict[str, object]:
@@ -72,13 +84,67 @@ def label_of(need: Need, seal: Seal, path: str) -> dict[str, object]:
 
 def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
     """Tell whether a folder is of this lab, and its drill is expired or its process gone."""
+    label = _read(folder)
+    return label is not None and label.lab == lab_id and (label.expires_at < now or not label.alive)
+
+
+def is_unlabelled(folder: Path) -> bool:
+    """Tell whether a folder is a local machine's that does not say whose; one that holds only its label is being made.
+
+    What another user has is that user's, and what a node labelled is the node's to sweep.
+    """
+    if not _MACHINE.fullmatch(folder.name) or folder.is_symlink():
+        return False
+    # the label comes before all else and goes after it: what is there before and after a look had one meanwhile
+    return _has_content(folder) and _read(folder) is None and _has_content(folder)
+
+
+def _has_content(folder: Path) -> bool:
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:
+        return False
+    return not names <= {_LABEL, f".{_LABEL}.new"} and "label" not in names
+
+
+def sorted_out(unlabelled: Iterable[Path], ended: Collection[str]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Tell unlabelled folders by their names: those of drills that have ended, and those of nobody known."""
+    found = [path for path in unlabelled if _MACHINE.fullmatch(path.name)]
+    ours = tuple(path for path in found if any(path.name.startswith(f"{PREFIX}{drill}-") for drill in ended))
+    return ours, tuple(path for path in found if path not in ours)
+
+
+def tell_unknown(unknown: Collection[Path], place: str) -> None:
+    """Say that folders were left alone, since nobody knows whose they are.
+
+    Raises:
+        MachineFailed: there is one.
+    """
+    if unknown:
+        names = ", ".join(map(str, unknown))
+        raise MachineFailed(
+            f"{names} on {place}: its label cannot be read, so that nobody knows whose copy it is;"
+            " if no drill runs there, remove it by hand"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Label:
+    lab: str
+    expires_at: datetime
+    alive: bool
+
+
+def _read(folder: Path) -> _Label | None:
     try:
         label = json.loads((folder / _LABEL).read_text("utf-8"))
-        expired = datetime.fromisoformat(label["expires_at"]) < now
-        alive = process.started(label["pid"]) == label["pid_started"] != ""
+        return _Label(
+            lab=label["lab"],
+            expires_at=datetime.fromisoformat(label["expires_at"]),
+            alive=process.started(label["pid"]) == label["pid_started"] != "",
+        )
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return label["lab"] == lab_id and (expired or not alive)
+        return None
 
 
 def remove_folder(folder: Path, *, found_at: datetime) -> Removal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import secrets
@@ -26,6 +25,7 @@ from restore_lab.sandboxes.local.folder import (
     fits_memory,
     label_of,
     remove_folder,
+    write_label,
 )
 from restore_lab.sandboxes.local.seal import PROCESSES, Mechanism, Seal, system_here
 from restore_lab.sandboxes.local.watch import Watch
@@ -95,8 +95,7 @@ class LocalMachine:
         folder, uid = self.seal.folder, self.seal.uid
         try:
             folder.mkdir(mode=0o700)
-            label = label_of(need, self.seal, self.path)
-            (folder / "label.json").write_text(json.dumps(label), "utf-8")
+            write_label(folder, label_of(need, self.seal, self.path))
             (folder / "passwd").write_text(f"restorelab:x:{uid}:{uid}::{self.scratch}:/bin/false\n", "ascii")
             (folder / "group").write_text(f"restorelab:x:{uid}:\n", "ascii")
             (folder / "root").mkdir(mode=0o755)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,10 +14,11 @@ from typing import Literal
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.sandboxes.base import Handle, Machine, Need, Server
+from restore_lab.sandboxes.local.folder import sorted_out, tell_unknown
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
 from restore_lab.sandboxes.raspberry_pi.machine import MARGIN_BYTES, PREFIX, NodeMachine, attached
 from restore_lab.sandboxes.raspberry_pi.node import FILE_NAME, Facts, Node, ask, read_node
-from restore_lab.sandboxes.raspberry_pi.remains import dead, remove
+from restore_lab.sandboxes.raspberry_pi.remains import remains, remove
 from restore_lab.settings import NodeFolder
 from restore_lab.ssh.connection import HostKeyChanged, connect, connected
 
@@ -73,24 +74,24 @@ class RaspberryPi:
         node = read_node(Path(json.loads(handle.machine_id)["node"]))
         return attached(handle, connect(node.account), node)
 
-    def sweep(self, *, now: datetime, lab_id: str) -> tuple[Removal, ...]:
+    def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
         """Remove the folders of this lab on the node whose drill is dead or expired.
 
         Raises:
-            MachineFailed: the node did not say what there is.
+            MachineFailed: the node did not say what there is, or of a folder not whose it is.
         """
         with connected(read_node(self.node).account) as link:
-            left = dead(link, prefix=PREFIX, lab_id=lab_id, epoch=round(now.timestamp()))
-            return tuple(
-                Removal(
+            left = remains(link, prefix=PREFIX, lab_id=lab_id, epoch=round(now.timestamp()))
+            ours, unknown = sorted_out(map(Path, left.unlabelled), ended)
+            for folder in (*map(Path, left.dead), *ours):
+                yield Removal(
                     kind="folder",
-                    name=Path(folder).name,
+                    name=folder.name,
                     created_at=now,
                     removed_at=datetime.now(UTC),
-                    gone=remove(link, folder),
+                    gone=remove(link, str(folder)),
                 )
-                for folder in left
-            )
+        tell_unknown(unknown, f"the node {self.node.name}")
 
     def _on_card(self, need: Need, node: Node, facts: Facts) -> bool:
         """Decide where the copy lies: in memory when three times the dump fits in half of what is free."""

@@ -35,7 +35,8 @@ mkdir -- "$folder" 2>/dev/null || { echo refused; exit 73; }
 trap 'wipe "$folder" >/dev/null' EXIT
 printf '%s\n' "$6" >"$folder/label" && mkdir "$folder/data" && mkdir -m 755 "$folder/root" &&
 printf 'restorelab:x:%s:%s::/machine:/bin/false\n' "$(id -u)" "$(id -g)" >"$folder/passwd" &&
-printf 'restorelab:x:%s:\n' "$(id -g)" >"$folder/group" || { echo refused; exit 73; }
+printf 'restorelab:x:%s:\n' "$(id -g)" >"$folder/group" &&
+sync -- "$folder/label" "$folder" "${folder%/*}" || { echo refused; exit 73; } # else a power cut leaves it empty
 slice_of "$folder"
 command -v systemd-run >/dev/null && limit "$most_memory" "$most_tasks" && units start "$slice" && group_of &&
   held=' slice'

@@ -5,8 +5,8 @@ All of it is scripts for the node's own bash: they are run by the lease that die
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.raspberry_pi.slice import ASKING
@@ -56,19 +56,27 @@ wipe() {
 }
 """
 )
-#: Arguments: prefix of the folders, lab, now in seconds of Unix time. Prints one line for each that is dead.
+#: Arguments: prefix of the folders, lab, now in seconds of Unix time. Prints `dead FOLDER` for what the lab left, and
+#: `unlabelled FOLDER` for what nobody holds and whose label a power cut took: without data it is no copy, or not yet.
 _DEAD = r"""
 for folder in /dev/shm/"$1"* /var/tmp/"$1"*; do
-  [ -f "$folder/label" ] || continue
-  read -r lab expires _ <"$folder/label"
-  [ "$lab" = "$2" ] || continue
-  alive=
+  [ -d "$folder" ] || continue
+  held= alive= # what has data has a lease, which goes after them: looked for in that order
+  [ -d "$folder/data" ] && held=yes
   for entry in /proc/[0-9]*; do
     mapfile -d '' -t words 2>/dev/null <"$entry/cmdline" || continue
     if [ "${words[3]}" = lease ] && [ "${words[4]}" = "$folder" ]; then alive=yes; fi
   done
-  if [ -z "$alive" ] || [ "$expires" -lt "$3" ]; then printf '%s\n' "$folder"; fi
+  if { read -r lab expires drill restore <"$folder/label"; } 2>/dev/null && [ "$restore" ] &&
+    [[ $expires =~ ^[0-9]+$ ]]; then
+    [ "$lab" = "$2" ] || continue
+    if [ -z "$alive" ] || [ "$expires" -lt "$3" ]; then printf 'dead %s\n' "$folder"; fi
+  elif [ "$held" ] && [ -z "$alive" ] && [ -O "$folder" ] && [ -d "$folder/data" ] &&
+    ! [ -e "$folder/label.json" ]; then # else a local machine's
+    printf 'unlabelled %s\n' "$folder"
+  fi
 done
+echo end
 """
 
 
@@ -95,8 +103,16 @@ def end(link: Link, word: str) -> None:
         link.run(("/bin/bash", "-c", f'{WIPING}\nend "$1"', "end", word), timeout_seconds=_ANSWER_SECONDS)
 
 
-def dead(link: Link, *, prefix: str, lab_id: str, epoch: int) -> Sequence[str]:
-    """Find the folders of this lab on a node whose lease has ended, or has expired.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remains:
+    """Folders found on a node: this lab's `dead` ones, and the `unlabelled`, of any lab, that no lease holds."""
+
+    dead: tuple[str, ...]
+    unlabelled: tuple[str, ...]
+
+
+def remains(link: Link, *, prefix: str, lab_id: str, epoch: int) -> Remains:
+    """Find the folders of this lab on a node whose lease has ended, or has expired, and those without a whole label.
 
     Raises:
         MachineFailed: the node did not say.
@@ -106,4 +122,10 @@ def dead(link: Link, *, prefix: str, lab_id: str, epoch: int) -> Sequence[str]:
         done = link.run(argv, timeout_seconds=_ANSWER_SECONDS)
     except TimeoutError as error:
         raise MachineFailed(f"{link.host} did not say what is left on it") from error
-    return done.stdout.decode("utf-8", "replace").splitlines()
+    lines = [line.partition(" ")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines()]
+    if done.exit_code != 0 or ("end", "") not in lines:
+        raise MachineFailed(f"{link.host} did not say what is left on it")
+    return Remains(
+        dead=tuple(folder for what, folder in lines if what == "dead"),
+        unlabelled=tuple(folder for what, folder in lines if what == "unlabelled"),
+    )
