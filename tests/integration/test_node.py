@@ -351,13 +351,9 @@ def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make)
     with small_node(fresh=True, account=None) as fresh:
         fresh.root("rm -f /etc/restore-lab-node")
         before = set(fresh.root("find / -xdev -newer /etc/hostname -type f").split())
-        prepare = (
-            *(str(COMMAND), "--lab", str(root), "node", "prepare", fresh.host, "--port", str(fresh.port)),
-            *("--admin", fresh.admin_user, "--identity", str(fresh.client_key), "--host-key", fingerprint(fresh)),
-        )
-        first = subprocess.run(prepare, capture_output=True, text=True, check=False, timeout=300)
+        first = prepared(root, fresh)
         assert first.returncode == ExitCode.PASSED, first.stdout + first.stderr
-        again = subprocess.run(prepare, capture_output=True, text=True, check=False, timeout=300)
+        again = prepared(root, fresh)
         assert again.returncode == ExitCode.PASSED, again.stderr
         did = [line for line in first.stdout.splitlines() if line.startswith("did")]
         assert [line.split()[1] for line in did] == ["no-cluster", "packages", "account", "key", "marker"]
@@ -370,6 +366,34 @@ def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make)
         assert outside == set(), outside
         assert drilled(root).evidence.verdict in PASSED
         assert fresh.root("id -nG restore-lab").split() == ["restore-lab"]
+
+
+def test_a_node_serves_two_labs_and_lets_both_in(lab: Make, samples: Callable[[str], Path], tmp_path: Path) -> None:
+    roots = [lab("sqlite", ON_A_NODE), Path(shutil.copytree(samples("sqlite"), tmp_path / "another"))]
+    with small_node(account=None) as shared:
+        for root in (*roots, roots[0]):
+            done = prepared(root, shared)
+            assert done.returncode == ExitCode.PASSED, done.stdout + done.stderr
+            if root == roots[0]:  # as edited by hand: no end of line
+                shared.root('cd ~restore-lab/.ssh; keys=$(cat authorized_keys); printf %s "$keys" >authorized_keys')
+        assert "did" not in done.stdout
+        keys = shared.root("cat ~restore-lab/.ssh/authorized_keys").splitlines()
+        assert len(keys) == len(set(keys)) == 2
+        for root in roots:
+            asked = (str(COMMAND), "--lab", str(root), "node", "check", "pi")
+            assert subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == ExitCode.PASSED
+
+
+def prepared(
+    root: Path, node: ContainerNode, *, host_key: str = "", said: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `node prepare`, with the node's own host key unless another is named or something is said to the question."""
+    argv = (
+        *(str(COMMAND), "--lab", str(root), "node", "prepare", node.host, "--port", str(node.port)),
+        *("--admin", node.admin_user, "--identity", str(node.client_key)),
+        *(() if said else ("--host-key", host_key or fingerprint(node))),
+    )
+    return subprocess.run(argv, input=said, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_check_says_all_that_a_node_lacks(lab: Make) -> None:

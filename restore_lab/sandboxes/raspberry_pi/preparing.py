@@ -55,7 +55,9 @@ home=$(getent passwd "$account" | cut -d: -f6)
 line="restrict $public"
 if ! grep -qxF "$line" "$home/.ssh/authorized_keys" 2>/dev/null; then
   mkdir -p "$home/.ssh"
-  printf '%s\n' "$line" >"$home/.ssh/authorized_keys"
+  keys=$home/.ssh/authorized_keys # of every lab that uses this node
+  if [ -s "$keys" ] && [ "$(tail -c 1 "$keys" | od -An -c | tr -d ' ')" != '\n' ]; then echo >>"$keys"; fi
+  printf '%s\n' "$line" >>"$keys"
   chown -R "$account:" "$home/.ssh"
   chmod 700 "$home/.ssh"
   chmod 600 "$home/.ssh/authorized_keys"
