@@ -42,18 +42,14 @@ def prepare(  # noqa: PLR0913 - click's own shape: one argument an option
     from restore_lab.sandboxes.raspberry_pi import node as nodes  # noqa: PLC0415 - quick --help
     from restore_lab.sandboxes.raspberry_pi.preparing import ACCOUNT, look  # noqa: PLC0415
     from restore_lab.sandboxes.raspberry_pi.preparing import prepare as prepared  # noqa: PLC0415
-    from restore_lab.ssh.connection import Account, connected, host_key_of, make_key  # noqa: PLC0415
+    from restore_lab.ssh.connection import Account, connected, make_key  # noqa: PLC0415
 
     lab = load_lab(Path(folder))
     if not re.fullmatch(NODE_NAME, name):
         raise UsageError(f"{name!r} cannot be the name of a node", hint="letters, digits, - and _")
     target = lab.root / "nodes" / name
     pinned = target / nodes.KNOWN_HOSTS_NAME
-    if not pinned.exists():
-        found = host_key_of(host, port)
-        _confirm(found.fingerprint, host_key, host)
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pinned.write_text(found.line + "\n", "ascii")
+    _pin(pinned, host, port, host_key)
     if not (target / nodes.KEY_NAME).exists():
         make_key(target / nodes.KEY_NAME)
     public = (target / nodes.KEY_NAME).with_suffix(".pub").read_text("ascii").strip()
@@ -88,12 +84,32 @@ def check(folder: str, name: str, *, as_json: bool) -> int:
     return _told(looks)
 
 
-def _confirm(found: str, wanted: str | None, host: str) -> None:
-    """Pin a key only when somebody has compared it.
+def _pin(pinned: Path, host: str, port: int, wanted: str | None) -> None:
+    """Pin the key that a host has now, as a first one or in place of another, once somebody has compared it.
+
+    Raises:
+        UsageError: it is another one than was named, or nobody said yes; nothing was written.
+    """
+    from restore_lab.durable import replace_durably  # noqa: PLC0415
+    from restore_lab.ssh.connection import host_key_of, known_host_key  # noqa: PLC0415
+
+    found, known = host_key_of(host, port), known_host_key(pinned)
+    if wanted is not None or known is None or known.fingerprint != found.fingerprint:
+        _confirm(found.fingerprint, wanted, host, known=known.fingerprint if known else found.fingerprint)
+    if known is None or known.line != found.line:
+        pinned.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_durably(pinned, f"{found.line}\n".encode("ascii"))
+
+
+def _confirm(found: str, wanted: str | None, host: str, *, known: str) -> None:
+    """Have a key compared, and said where it is another one than is `known`.
 
     Raises:
         UsageError: it is another one than was named, or nobody said yes.
     """
+    if known != found:
+        click.echo(f"{host} had the host key {known}")
+        click.echo("  it has another one now: it was set up anew, or somebody stands in between")
     if wanted is not None and wanted != found:
         raise UsageError(f"{host} has the key {found}, not {wanted}", hint="somebody may stand in between")
     if wanted is None:

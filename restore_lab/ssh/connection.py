@@ -97,8 +97,20 @@ def host_key_of(host: str, port: int) -> HostKey:
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise MachineFailed(f"{host}:{port} does not speak SSH", hint="is it on, and on this network?") from error
     name = host if port == _SSH_PORT else f"[{host}]:{port}"
-    digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode("ascii").rstrip("=")
-    return HostKey(f"{name} {key.get_name()} {key.get_base64()}", f"SHA256:{digest}")
+    return HostKey(f"{name} {key.get_name()} {key.get_base64()}", _fingerprint(key.asbytes()))
+
+
+def known_host_key(known_hosts: Path) -> HostKey | None:
+    """Read the one key that a host may have; None where none is known, or none can be read."""
+    try:
+        line = known_hosts.read_text("ascii").strip()
+        return HostKey(line, _fingerprint(base64.b64decode(line.split()[2], validate=True)))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _fingerprint(key: bytes) -> str:
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode("ascii").rstrip("=")
 
 
 def make_key(path: Path) -> None:
@@ -129,7 +141,7 @@ def _connect(client: paramiko.SSHClient, account: Account) -> None:
     except paramiko.BadHostKeyException as error:
         raise HostKeyChanged(
             f"{where} has another host key than the known one: somebody may stand in between",
-            hint="if the node was set up anew, `restore-lab node prepare` pins its new key",
+            hint="if the node was set up anew, `restore-lab node prepare` shows both keys, and pins the new one",
         ) from error
     except paramiko.AuthenticationException as error:
         raise MachineFailed(

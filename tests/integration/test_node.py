@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from needs import program
+from node.access import known_host
 from node.container import ContainerNode
 from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
 from node.lab import drilled, lab_node, small_node
@@ -382,6 +384,33 @@ def test_a_node_serves_two_labs_and_lets_both_in(lab: Make, samples: Callable[[s
         for root in roots:
             asked = (str(COMMAND), "--lab", str(root), "node", "check", "pi")
             assert subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == ExitCode.PASSED
+
+
+def test_a_changed_host_key_is_pinned_only_once_the_new_one_was_compared(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(account=None) as anew:
+        assert prepared(root, anew).returncode == ExitCode.PASSED
+        pinned = root / "nodes" / "pi" / "known_hosts"
+        old, known = fingerprint(anew), pinned.read_text("ascii")
+        anew.root("ssh-keygen -q -t ed25519 -N '' -f /run/new; cat /run/new >/etc/node/host_key; kill -HUP 1")
+        public = anew.root("cut -d ' ' -f 1,2 /run/new.pub").strip()
+        again = replace(anew, host_key_line=known_host(anew.port, public))
+        new = fingerprint(again)
+
+        check = subprocess.run((str(COMMAND), "--lab", str(root), "node", "check"), capture_output=True, check=False)
+        assert (check.returncode, b"another host key" in check.stderr) == (ExitCode.INCONCLUSIVE, True)
+        for named, said in ((old, ""), ("SHA256:anothers", ""), ("", "n\n")):
+            refused = prepared(root, again, host_key=named, said=said)
+            assert refused.returncode == ExitCode.USAGE, refused.stderr
+            assert f"had the host key {old}" in refused.stdout
+            assert new in refused.stdout + refused.stderr
+            assert pinned.read_text("ascii") == known
+
+        assert prepared(root, again, said="y\n").returncode == ExitCode.PASSED
+        assert pinned.read_text("ascii") == again.host_key_line + "\n"
+        pinned.write_text(known, "ascii")
+        assert prepared(root, again).returncode == ExitCode.PASSED
+        assert pinned.read_text("ascii") == again.host_key_line + "\n"
 
 
 def prepared(
