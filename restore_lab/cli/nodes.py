@@ -40,7 +40,7 @@ def prepare(  # noqa: PLR0913 - click's own shape: one argument an option
 ) -> int:
     """Install what a drill needs on HOST, make an account without rights, and pin the host's key."""
     from restore_lab.sandboxes.raspberry_pi import node as nodes  # noqa: PLC0415 - quick --help
-    from restore_lab.sandboxes.raspberry_pi.preparing import ACCOUNT, look  # noqa: PLC0415
+    from restore_lab.sandboxes.raspberry_pi.preparing import ACCOUNT, look, unsuitable  # noqa: PLC0415
     from restore_lab.sandboxes.raspberry_pi.preparing import prepare as prepared  # noqa: PLC0415
     from restore_lab.ssh.connection import Account, connected, make_key  # noqa: PLC0415
 
@@ -50,11 +50,14 @@ def prepare(  # noqa: PLR0913 - click's own shape: one argument an option
     target = lab.root / "nodes" / name
     pinned = target / nodes.KNOWN_HOSTS_NAME
     _pin(pinned, host, port, host_key)
-    if not (target / nodes.KEY_NAME).exists():
-        make_key(target / nodes.KEY_NAME)
-    public = (target / nodes.KEY_NAME).with_suffix(".pub").read_text("ascii").strip()
     superuser = Account(host=host, port=port, user=admin, key=Path(identity), known_hosts=pinned)
     with connected(superuser) as link:
+        if refused := unsuitable(nodes.ask(link), now=datetime.now(UTC)):
+            click.echo(f"{host} cannot be a node; nothing was changed there")
+            return _told(refused)
+        if not (target / nodes.KEY_NAME).exists():
+            make_key(target / nodes.KEY_NAME)
+        public = (target / nodes.KEY_NAME).with_suffix(".pub").read_text("ascii").strip()
         for line in prepared(link, public_key=public, superuser=admin == "root"):
             click.echo(f"did   {line}")
     said = {"host": host, "port": port, "user": ACCOUNT, "owner": owner or lab.settings.practice.name}

@@ -413,6 +413,28 @@ def test_a_changed_host_key_is_pinned_only_once_the_new_one_was_compared(lab: Ma
         assert pinned.read_text("ascii") == again.host_key_line + "\n"
 
 
+def test_a_machine_that_cannot_be_a_node_is_left_as_it_was(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(
+        fresh=True, account=None, machine="i686", architecture="i386", memory_bytes=256 << 20, clock="-400d"
+    ) as poor:
+        poor.root(f"rm {MARKER}")
+        state = (
+            "find /etc /usr /var/lib -xdev ! -name '*.pyc' -newer /etc/node/host_key -type f; cat /etc/passwd; dpkg -l"
+        )
+        before = poor.root(state)
+        done = prepared(root, poor)
+        after = poor.root(state)
+
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert "cannot be a node; nothing was changed there" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("no ")] == [
+        *("architecture", "256", "clock")
+    ]
+    assert after == before
+    assert not list(root.glob("nodes/*/node.toml"))
+
+
 def prepared(
     root: Path, node: ContainerNode, *, host_key: str = "", said: str = ""
 ) -> subprocess.CompletedProcess[str]:

@@ -116,7 +116,12 @@ def look(facts: Facts, *, now: datetime) -> tuple[Looked, ...]:
     return tuple(_looks(facts, now))
 
 
-def _looks(facts: Facts, now: datetime) -> Iterator[Looked]:
+def unsuitable(facts: Facts, *, now: datetime) -> tuple[Looked, ...]:
+    """Give what keeps a machine from becoming a node, whatever `prepare` installs; nothing where it may be prepared."""
+    return tuple(one for one in _as_it_is(facts, now) if one.state == "no")
+
+
+def _as_it_is(facts: Facts, now: datetime) -> Iterator[Looked]:
     known = facts.architecture in _ARCHITECTURES
     yield Looked("ok" if known else "no", f"architecture {facts.architecture or 'unknown'}", "install Debian 12 on it")
     mebibytes = facts.memory_bytes // 1024**2
@@ -127,6 +132,10 @@ def _looks(facts: Facts, now: datetime) -> Iterator[Looked]:
     late = round(abs(facts.epoch - now.timestamp()))
     right = late <= _MOST_CLOCK_SECONDS
     yield Looked("ok" if right else "no", f"clock {late} s off", "set its clock: a Pi without a network has none")
+
+
+def _looks(facts: Facts, now: datetime) -> Iterator[Looked]:
+    yield from _as_it_is(facts, now)
     if facts.throttled not in _NOT_THROTTLED:
         yield Looked("warn", f"slowed down ({facts.throttled})", "a better power supply, or cooling")
     yield Looked(
