@@ -222,6 +222,11 @@ def test_a_command_gives_its_output_and_exit_code(machine: Machine) -> None:
     assert (done.exit_code, done.stdout, done.stderr, done.cut) == (7, b"out\n", b"err\n", False)
 
 
+def test_an_exit_code_is_the_commands_own_also_where_a_signal_ended_it(machine: Machine) -> None:
+    for ending, code in {"exit 255": 255, "kill -KILL $$": 137, "exit 137": 137}.items():
+        assert sh(machine, f"echo said; {ending}") == (code, b"said\n")
+
+
 def test_a_program_that_is_not_there_is_a_machine_that_failed(machine: Machine) -> None:
     with pytest.raises(MachineFailed):
         machine.run(("no-such-program",), timeout_seconds=30)

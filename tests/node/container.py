@@ -60,6 +60,19 @@ class ContainerNode(Node):
         words = ("exec", "--interactive", "--user=root", self.container, "/bin/sh", "-euc", script)
         return _docker(*words, given=given.encode()).decode("utf-8", "replace")
 
+    @property
+    def address(self) -> str:
+        """Where the container itself is reached from this host, on port 22, with nobody in between."""
+        return (
+            _docker("inspect", "--format={{.NetworkSettings.Networks.bridge.IPAddress}}", self.container)
+            .decode()
+            .strip()
+        )
+
+    def unplug(self) -> None:
+        """Take the container off its network: what is sent to it is lost, and nobody says so."""
+        _docker("network", "disconnect", "bridge", self.container)
+
     def freeze(self) -> None:
         """Stop every process of the node: connections stay open, and nothing answers."""
         _docker("pause", self.container)
