@@ -176,18 +176,19 @@ CREATE VIRTUAL TABLE v USING fsdir('/');
         Code.LOAD_STOPPED,
         making=lambda _, whole: whole + b"INSERT INTO parametre VALUES ('x', '" + b"y" * 80_000_000,
     ),
-    _TEXT.unknown(
+    _TEXT.failed(
         "nuls",
         "NULs in a value and between statements",
         "",
-        Code.SERVER_FAILED,
+        Code.LOAD_ERRORS,
         making=lambda _, whole: whole + b"INSERT INTO parametre VALUES ('a\x00b', 'c');\n\x00\x00;\nSELECT 1;\n",
     ),
-    _TEXT.unknown(
+    _TEXT.passes(
         "not-utf8",
         "bytes that are no UTF-8, in a value and in a name",
         "",
-        Code.SERVER_FAILED,
+        "they are kept in the value, and stand for U+FFFD in the name",
+        Code.TEXT_NOT_UTF8,
         making=lambda _, whole: (
             whole + b"INSERT INTO parametre VALUES ('a\xff\xfe\xc3(', 'c');\nCREATE TABLE \"\xe9\xff\" (id int);\n"
         ),
