@@ -173,6 +173,30 @@ def test_page_one_stays_one_page_when_everything_is_long(passed: Evidence, read:
     assert text[1].startswith("Compte rendu détaillé")
 
 
+def earlier(code: Code, *days: str) -> tuple[GradedFinding, ...]:
+    named = (finding(code, drill=f"{day}-annual", began=day, count=len(days)) for day in days)
+    return tuple(GradedFinding(finding=one, severity=Severity.NOTE) for one in named)
+
+
+def test_page_one_says_which_earlier_tests_died_or_left_a_copy_that_is_gone(passed: Evidence, read: Reader) -> None:
+    died = earlier(Code.EARLIER_DRILL_DIED, "2026-11-03", "2026-11-02", "2026-11-01")
+    left = earlier(Code.EARLIER_COPY_GONE, "2026-10-03", "2026-10-02", "2026-10-01")
+
+    both, copy = (read(replace(passed, findings=passed.findings + more))[0] for more in (died + left, left))
+
+    stopped, kept = "Arrêté avant sa fin : test commencé le", "Copie non supprimée à temps : celle du test commencé le"
+    days = "jeudi 1 octobre 2026, vendredi 2 octobre 2026, samedi 3 octobre 2026"
+    assert f"{stopped} dimanche 1" in both
+    for page in (both, copy):
+        assert f"{kept} {days}. Recherchée depuis, elle a disparu." in page.replace("1er", "1")
+        assert "Pour le médecin." in page
+        assert "Prochain test avant le" in page
+    assert stopped not in copy
+
+    unsure = earlier(Code.EARLIER_COPY_NOT_SHOWN_GONE, "2026-10-01")
+    assert kept not in read(replace(passed, findings=passed.findings + left + unsure))[0]
+
+
 def test_the_auditor_gets_every_figure(drills: dict[str, Evidence], read: Reader) -> None:
     evidence = drills["reserved"]
     whole = " ".join(read(evidence)[1:])
