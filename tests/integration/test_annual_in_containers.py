@@ -32,9 +32,10 @@ def _inspected_during(lab: Path, earlier: set[Path], process: subprocess.Popen[s
     while process.poll() is None:
         for path in set(lab.glob("reports/*/*")) - earlier:
             for container in _containers(path.name):
-                found = json.loads(_docker("inspect", container))[0]
-                if found["State"]["Running"] and "-trial-" not in found["Name"]:  # the engine is tried with that
-                    return dict(found)
+                asked = subprocess.run(["docker", "inspect", container], check=False, capture_output=True, text=True)
+                for found in json.loads(asked.stdout or "[]"):  # none, when it went since it was listed
+                    if found["State"]["Running"] and "-trial-" not in found["Name"]:  # the engine is tried with that
+                        return dict(found)
         time.sleep(0.05)
     pytest.fail("no container of the drill was seen while it ran")
 

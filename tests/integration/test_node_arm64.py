@@ -54,7 +54,8 @@ def lab(node: VirtualNode, tmp_path: Path) -> Path:
 
 
 def left_on(node: VirtualNode) -> list[str]:
-    return re.findall(r"restore-lab-\S+", node.ssh("ls /dev/shm /var/tmp").stdout)
+    listed = node.ssh("ls /dev/shm /var/tmp", timeout=180)  # a machine that has just booted may be busy
+    return re.findall(r"restore-lab-\S+", listed.stdout)
 
 
 def at(stage: Stage, act: Callable[[], object]) -> Callable[[Event], None]:
