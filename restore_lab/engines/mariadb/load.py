@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from restore_lab.counted import ProblemCount
 from restore_lab.engines import announced
+from restore_lab.engines.ahead import Ahead
 from restore_lab.engines.base import Dump
 from restore_lab.engines.mariadb.heads import end_mark
 from restore_lab.engines.mariadb.messages import LINE_BYTES, Cause, Message, read_message
@@ -33,8 +33,6 @@ _SYNTAX_ERROR: Final = "1064"
 _MOST_GROUPS: Final = 1000
 #: So many tables refused for a lack of this machine are told apart; MySQL 8 dumps of 10,000 tables exist.
 _MOST_EXCUSED: Final = 20_000
-#: So many databases are made that a dump only uses.
-_MOST_DATABASES: Final = 100
 #: So many absent collations or engines are named.
 _MOST_NAMES: Final = 20
 #: Nothing of it can come back: the backup is at fault, or looks like it.
@@ -63,32 +61,20 @@ class Passage:
     read_to_end: bool = False
     remarks: Remarks = field(default_factory=lambda: Remarks(worthless=_SPARED))
     outline: Outline = field(default_factory=lambda: Outline(dialect=Dialect.MARIADB))
-    _made: int = 0
-    _held: deque[bytes] = field(default_factory=deque)
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the dump, then our question."""
+        ahead = Ahead(outline=self.outline, wanted=self.outline.not_made, make=self.make)
         for chunk in chunks:
             self.lines += chunk.count(b"\n")
             self.tail = (self.tail + chunk[-_TAIL_BYTES:])[-_TAIL_BYTES:]
             self.remarks.look(chunk)
-            self.outline.look(chunk)
-            self._held.append(chunk)
-            yield from self._read(ended=False)
+            yield from ahead.take(chunk)
         self.remarks.close()
-        self.outline.close()
-        yield from self._read(ended=True)
+        yield from ahead.rest()
         self.read_to_end = True
         asked = (f"SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = '{self.word}'\\g\n" for state in ("01000", "45000"))
         yield f"\n\\g\n{''.join(asked)}".encode()
-
-    def _read(self, *, ended: bool) -> Iterator[bytes]:
-        """Give the chunks that the outline has read to their end; others are held, a few KiB beyond the last one."""
-        for name in tuple(self.outline.not_made)[self._made : _MOST_DATABASES]:
-            self.make(name)
-            self._made += 1
-        while self._held and (ended or self.outline.unread_bytes <= sum(map(len, self._held)) - len(self._held[0])):
-            yield self._held.popleft()
 
     def lacks_end_mark(self, dump: Dump) -> bool:
         """Whether a tool that closes its dumps did not close this one."""

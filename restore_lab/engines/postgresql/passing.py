@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from restore_lab.engines.ahead import Ahead
 from restore_lab.engines.outline import Outline
 
 #: A plain dump's closing comment is looked for in this much of its end.
 TAIL_BYTES: Final = 64 * 1024
 _TAR_BLOCK: Final = 512
-#: So many tablespaces are made that a dump wants.
-_MOST_TABLESPACES: Final = 100
 
 
 class ArchiveCut(Exception):
@@ -33,8 +31,6 @@ class Passing:
     tail: bytearray = field(default_factory=bytearray)
     outline: Outline | None = None
     make: Callable[[str], object] = str
-    _made: int = 0
-    _held: deque[bytes] = field(default_factory=deque)
     _header: bytearray = field(default_factory=bytearray)
     _skip: int = 0
     _finished: bool = False
@@ -45,31 +41,20 @@ class Passing:
         Raises:
             ArchiveCut: the stream of a tar archive ended before the archive did.
         """
+        plain = self.outline
+        ahead = Ahead(outline=plain, wanted=plain.tablespaces, make=self.make) if plain else None
         for chunk in chunks:
             self.passed_bytes += len(chunk)
             self.tail += chunk[-TAIL_BYTES:]
             del self.tail[:-TAIL_BYTES]
-            if self.outline:
-                self.outline.look(chunk)
             if self.is_tar and not self._finished:
                 self._walk(memoryview(chunk))
-            self._held.append(chunk)
-            yield from self._read()
+            yield from ahead.take(chunk) if ahead else (chunk,)
         if self.is_tar and not self._finished:
             raise ArchiveCut
-        if self.outline:
-            self.outline.close()
-        yield from self._read(ended=True)
+        if ahead:
+            yield from ahead.rest()
         self.ended = True
-
-    def _read(self, *, ended: bool = False) -> Iterator[bytes]:
-        """Give the chunks that the outline has read to their end; others are held, a few KiB beyond the last one."""
-        unread = self.outline.unread_bytes if self.outline and not ended else 0
-        for name in tuple(self.outline.tablespaces if self.outline else ())[self._made : _MOST_TABLESPACES]:
-            self.make(name)
-            self._made += 1
-        while self._held and unread <= sum(map(len, self._held)) - len(self._held[0]):
-            yield self._held.popleft()
 
     def _walk(self, rest: memoryview) -> None:
         """Follow a ustar archive from header to header. Source: POSIX pax, "ustar Interchange Format"."""
