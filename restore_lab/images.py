@@ -96,13 +96,12 @@ _NO_SUITE = (
     "the report says so, or on a local machine where it is installed, or in an image made from a base that has it to "
     "install (apt.postgresql.org): `--base`"
 )
-#: Series that dumps may be of and that no image is made for without a base of the operator's, with what to do instead.
-NOT_MADE: Mapping[str, str] = {"postgresql:14": _NO_SUITE, "postgresql:16": _NO_SUITE}
-#: Those, from such a base: its suite is its own matter.
+#: Made from a base of the operator's only, whose suite is its own matter.
 ON_A_BASE: Mapping[str, Image] = {
-    name: Image(engine="postgresql", series=name.partition(":")[2], suite=f"given-{name.partition(':')[2]}")
-    for name in NOT_MADE
+    f"postgresql:{one}": Image(engine="postgresql", series=one, suite=f"given-{one}") for one in ("14", "16")
 }
+#: What to do about a dump of those where there is no such base.
+NOT_MADE: Mapping[str, str] = dict.fromkeys(ON_A_BASE, _NO_SUITE)
 
 
 def find(image: Image) -> BuiltImage | None:

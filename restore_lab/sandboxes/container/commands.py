@@ -41,7 +41,7 @@ class Keeper:
     def __init__(self, connection: socket.socket, early: bytes) -> None:
         self._connection = connection
         self._told = Output(sink=lambda _: None)
-        self._frames = streams.Frames(stdout=self._told, stderr=Output())
+        self._frames = streams.Frames(stdout=self._told)
         self._frames.take(early)
         self.close = weakref.finalize(self, connection.close)
 
@@ -163,8 +163,7 @@ class Commands:
     def _stop(self, pid: str) -> None:
         """End a command and all it started in its session; a machine in which that fails is ended as a whole."""
         with suppress(MachineFailed, TimeoutError):
-            frames = streams.Frames(stdout=Output(), stderr=Output())
-            if pid and self.run((*_STOP, pid), frames, _STOP_SECONDS).exit_code == 0:
+            if pid and self.run((*_STOP, pid), streams.Frames(), _STOP_SECONDS).exit_code == 0:
                 return
         with suppress(MachineFailed):
             engine.remove("container", self._container)

@@ -198,8 +198,7 @@ class ContainerMachine:
         )
 
     def _asked(self, argv: tuple[str, ...]) -> Completed:
-        frames = streams.Frames(stdout=Output(), stderr=Output())
-        return self._commands.run(argv, frames, _SHORT_SECONDS)
+        return self._commands.run(argv, streams.Frames(), _SHORT_SECONDS)
 
 
 def _sbom(seen: Mapping[str, Any]) -> str | None:

@@ -37,8 +37,8 @@ class Frames:
     `exit_code` is told by a keeper only.
     """
 
-    stdout: Output
-    stderr: Output
+    stdout: Output = field(default_factory=Output)
+    stderr: Output = field(default_factory=Output)
     announced: bytes | None = None
     exit_code: int | None = None
     _header: bytearray = field(default_factory=bytearray)

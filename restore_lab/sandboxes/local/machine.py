@@ -195,9 +195,6 @@ class LocalMachine:
             unproved=seen.unproved,
         )
 
-    def _asked(self, argv: tuple[str, ...]) -> Completed:
-        return self.run(argv, timeout_seconds=30)
-
     def _limits(self, seen: proof.Seen) -> tuple[Limit, ...]:
         """Grade what was asked for; of a user without root we can tell its machine's processes from no others."""
         memory, file = self.seal.memory_bytes, self.seal.file_bytes
