@@ -45,7 +45,10 @@ class Past:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """How a scenario stands on one day; without a drill it is due, and no day says since when."""
+    """How a scenario stands on one day; without a drill it is due, and no day says since when.
+
+    `clock_is_behind`: the last drill lies ahead of the clock, so that no day told here can be believed.
+    """
 
     scenario: str
     title: str
@@ -54,6 +57,7 @@ class Standing:
     drilled_on: date | None
     due_on: date | None
     fresh_until: date | None
+    clock_is_behind: bool
 
     @property
     def is_due(self) -> bool:
@@ -91,12 +95,10 @@ def standing(scenario: Scenario, past: Past, *, now: datetime, zone: ZoneInfo) -
     today, last, passed = now.astimezone(zone).date(), past.last, past.last_passed
     if passed is not None and passed.finished_at > now + _CLOCK_SLACK:
         passed = None
-    due_on = None
+    due_on, clock_is_behind = None, last is not None and last.finished_at > now + _CLOCK_SLACK
     if last is not None:
         ours = next_due_on(last.finished_at, every_days=every_days, passed=last.proven)
-        due_on = min(_day(last.promised_on or ours, zone), _day(ours, zone))
-        if last.finished_at > now + _CLOCK_SLACK:
-            due_on = today
+        due_on = today if clock_is_behind else min(_day(last.promised_on or ours, zone), _day(ours, zone))
     return Standing(
         scenario=scenario.name,
         title=scenario.settings.title,
@@ -105,6 +107,7 @@ def standing(scenario: Scenario, past: Past, *, now: datetime, zone: ZoneInfo) -
         drilled_on=_day(last.finished_at, zone) if last else None,
         due_on=due_on,
         fresh_until=_day(passed.finished_at + timedelta(days=every_days), zone) if passed else None,
+        clock_is_behind=clock_is_behind,
     )
 
 

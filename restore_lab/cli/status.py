@@ -58,6 +58,8 @@ def said_of(one: Standing) -> str:
     """Say in one line when the next drill is due."""
     if one.due_on is None:
         return "never tested"
+    if one.clock_is_behind:
+        return f"due today, as this machine's clock is behind the last drill, of {one.drilled_on}"
     if one.overdue_days:
         return f"overdue by {one.overdue_days} day{'s' if one.overdue_days > 1 else ''}, due {one.due_on}"
     return f"due today, {one.due_on}" if one.is_due else f"due {one.due_on}"
@@ -110,6 +112,7 @@ def _plain(checked: Checked, stand: list[Standing]) -> dict[str, object]:
                 "due": one.is_due,
                 "overdue": one.is_overdue,
                 "overdue_days": one.overdue_days,
+                "clock_is_behind": one.clock_is_behind,
                 "open_findings": list(one.past.last.open_findings) if one.past.last else [],
                 "fresh_until": one.fresh_until.isoformat() if one.fresh_until else None,
                 "running": one.past.running or None,

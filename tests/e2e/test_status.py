@@ -141,6 +141,18 @@ def test_status_is_green_while_all_is_well_and_red_when_a_drill_is_overdue(
     assert (code, one["due"], one["overdue"], one["overdue_days"]) == (1, True, True, 35)
 
 
+def test_status_says_that_the_clock_is_behind_the_last_drill(
+    lab: Path, in_days: Callable[[int], dict[str, str]]
+) -> None:
+    (now,) = json.loads(restore_lab(lab, "status", "--json")[1])["scenarios"]
+    assert now["clock_is_behind"] is False
+
+    code, out, _ = restore_lab(lab, "status", **in_days(-10))
+    assert (code, f"clock is behind the last drill, of {now['last_drill_on']}" in out) == (1, True)
+    (then,) = json.loads(restore_lab(lab, "status", "--json", **in_days(-10))[1])["scenarios"]
+    assert (then["clock_is_behind"], then["due"], then["fresh_until"]) == (True, True, None)
+
+
 def test_a_reminder_is_mailed_once_before_a_drill_is_due_and_once_when_none_could_begin(
     lab: Path, in_days: Callable[[int], dict[str, str]]
 ) -> None:

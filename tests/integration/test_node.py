@@ -414,6 +414,16 @@ def test_a_node_serves_two_labs_and_lets_both_in(lab: Make, samples: Callable[[s
             assert subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == ExitCode.PASSED
 
 
+def test_a_link_in_place_of_its_keys_leads_the_account_nowhere_it_may_not_write(lab: Make) -> None:
+    root = lab("sqlite", ON_A_NODE)
+    with small_node(account=None) as lured:
+        assert prepared(root, lured).returncode == ExitCode.PASSED
+        lured.root("cd ~restore-lab/.ssh; echo kept >/root/precious; ln -sf /root/precious authorized_keys")
+
+        assert prepared(root, lured).returncode == ExitCode.INCONCLUSIVE
+        assert lured.root("stat -c '%U %a' /root/precious; cat /root/precious").split() == ["root", "644", "kept"]
+
+
 def test_a_changed_host_key_is_pinned_only_once_the_new_one_was_compared(lab: Make) -> None:
     root = lab("sqlite", ON_A_NODE)
     with small_node(account=None) as anew:

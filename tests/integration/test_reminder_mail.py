@@ -40,6 +40,7 @@ def standing(*, due_on: date | None, drilled_on: date | None = date(2025, 12, 3)
         drilled_on=drilled_on if due_on else None,
         due_on=due_on,
         fresh_until=due_on,
+        clock_is_behind=False,
     )
 
 

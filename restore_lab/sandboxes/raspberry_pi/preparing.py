@@ -52,17 +52,19 @@ if ! id "$account" >/dev/null 2>&1; then
   echo "did account $account"
 fi
 home=$(getent passwd "$account" | cut -d: -f6)
-line="restrict $public"
-if ! grep -qxF "$line" "$home/.ssh/authorized_keys" 2>/dev/null; then
-  mkdir -p "$home/.ssh"
-  keys=$home/.ssh/authorized_keys # of every lab that uses this node
-  if [ -s "$keys" ] && [ "$(tail -c 1 "$keys" | od -An -c | tr -d ' ')" != '\n' ]; then echo >>"$keys"; fi
-  printf '%s\n' "$line" >>"$keys"
-  chown -R "$account:" "$home/.ssh"
-  chmod 700 "$home/.ssh"
-  chmod 600 "$home/.ssh/authorized_keys"
-  echo 'did key'
-fi
+# by the account itself, whose folder this is: root would follow a link that lies there
+runuser -u "$account" -- /bin/sh -c '
+  set -eu
+  umask 077
+  line=$1 keys=$2/.ssh/authorized_keys # of every lab that uses this node
+  if grep -qxF "$line" "$keys" 2>/dev/null; then exit 0; fi
+  mkdir -p "$2/.ssh"
+  if [ -s "$keys" ] && [ "$(tail -c 1 "$keys" | od -An -c | tr -d " ")" != "\n" ]; then echo >>"$keys"; fi
+  printf "%s\n" "$line" >>"$keys"
+  chmod 700 "$2/.ssh"
+  chmod 600 "$keys"
+  echo "did key"
+' key "restrict $public" "$home"
 if [ -d /run/systemd/system ] && ! [ -e "/var/lib/systemd/linger/$account" ]; then
   if loginctl enable-linger "$account" >&2; then
     echo 'did lingering'
