@@ -179,7 +179,7 @@ class Rehearsal:
         if not peeled.head:
             self.notes.note(Code.BACKUP_EMPTY)
             raise StopRestore
-        engine, dump = self._recognise(peeled)
+        engine, dump = self._recognise(peeled, name=point.point_id)
         lending = Lending(lab=self.lab, restore=self.restore, drill_id=self.drill_id, notes=self.notes)
         ground = lending.ground(engine, dump)
         if ground is None:
@@ -234,11 +234,13 @@ class Rehearsal:
         if seen.silent:
             self.notes.note(Code.CONTROL_SILENT, control=name)
 
-    def _recognise(self, peeled: Peeled) -> tuple[Engine, Dump]:
+    def _recognise(self, peeled: Peeled, *, name: str) -> tuple[Engine, Dump]:
         found = recognised(peeled.head, self.restore.engines)
         if found is None:
+            for _ in peeled.chunks:  # a layer around may be damaged, or hold more than this
+                pass
             known = {kind: engine() for kind, engine in ENGINES.items()}
-            self.notes.note_all(tuple(unrecognised(peeled.head, self.restore.engines, known)))
+            self.notes.note_all(tuple(unrecognised(peeled.head, self.restore.engines, known, name=name)))
             raise StopRestore
         _, dump = found
         self.notes.keep(

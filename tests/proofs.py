@@ -64,6 +64,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.ARCHIVE_HOLDS_SEVERAL: Proof(raises="tar-of-two", spares="mariadb-tar-in-tar"),
         Code.ARCHIVE_ENCRYPTED: Proof(raises="locked-zip", spares="zip"),
         Code.ARCHIVE_FORM_UNKNOWN: Proof(raises="zip-bzip2", spares="zip"),
+        Code.BACKUP_OF_ANOTHER_KIND: Proof(raises="xbstream", spares="tar-of-two"),
         Code.DUMP_NOT_RECOGNISED: Proof(raises="mariadb-xml", spares="mariadb-old-tool"),
         Code.DUMP_OF_ANOTHER_ENGINE: Proof(raises="another-engine", spares="sqlite-whole"),
         Code.DUMP_IN_UTF16: Proof(raises="mariadb-utf16", spares="mariadb-windows"),

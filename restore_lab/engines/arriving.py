@@ -9,6 +9,7 @@ from restore_lab.engines.base import Dump, Engine
 from restore_lab.engines.encodings import Letters, ends_as_windows, in_eight_bits, sixteen_bits
 from restore_lab.engines.remarks import Remarks
 from restore_lab.findings import Code, Finding, finding
+from restore_lab.unpack.foreign import kind_named
 
 
 def recognised(head: bytes, engines: Sequence[Engine]) -> tuple[Engine, Dump] | None:
@@ -19,8 +20,10 @@ def recognised(head: bytes, engines: Sequence[Engine]) -> tuple[Engine, Dump] | 
     return next(((engine, dump) for engine, dump in found if dump is not None), None)
 
 
-def unrecognised(head: bytes, wanted: Sequence[Engine], known: Mapping[str, Engine]) -> Iterator[Finding]:
-    """Say what a dump is that no engine `wanted` takes."""
+def unrecognised(
+    head: bytes, wanted: Sequence[Engine], known: Mapping[str, Engine], *, name: str = ""
+) -> Iterator[Finding]:
+    """Say what a dump is that no engine `wanted` takes; of one whose bytes tell nothing its file's `name` may."""
     encoding = sixteen_bits(head)
     text = in_eight_bits(head, encoding) if encoding else head
     other = next((kind for kind, engine in known.items() if engine.recognise(text)), None)
@@ -28,6 +31,8 @@ def unrecognised(head: bytes, wanted: Sequence[Engine], known: Mapping[str, Engi
         yield finding(Code.DUMP_IN_UTF16, encoding=encoding)
     elif other:
         yield finding(Code.DUMP_OF_ANOTHER_ENGINE, found=other, wanted=wanted[0].kind)
+    elif not encoding and b"\0" in head and (kind := kind_named(name)):
+        yield finding(Code.BACKUP_OF_ANOTHER_KIND, layer=kind)
     else:
         yield finding(Code.DUMP_NOT_RECOGNISED)
         remarks = Remarks()

@@ -19,6 +19,7 @@ from restore_lab.findings import Code
 from restore_lab.settings import STRICT, LabPath
 from restore_lab.sources.base import Candidate, RecoveryPoint, Standing, last_change
 from restore_lab.unpack import UnpackFault
+from restore_lab.unpack.foreign import kind_among
 
 DatedBy = Literal["name", "name and mtime", "mtime"]
 #: Endings under which tools write a backup that is not finished yet.
@@ -83,6 +84,8 @@ class Directory:
             UnpackFault: the backup is a folder of files, or the file is one of such a folder.
         """
         chosen = self.path / point.point_id
+        if kind := _kind_of_files(chosen):
+            raise UnpackFault(Code.BACKUP_OF_ANOTHER_KIND, kind, f"{point.point_id} holds the files of {kind}")
         if _in_pieces(chosen) or _in_pieces(self.path):
             raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "folder", f"{point.point_id} is not a backup in one file")
         try:
@@ -122,7 +125,8 @@ class Directory:
         return [(name, seen) for name, seen in files if stat.S_ISREG(seen.st_mode) or self._in_pieces(name, seen)]
 
     def _in_pieces(self, name: str, status: os.stat_result) -> bool:
-        return stat.S_ISDIR(status.st_mode) and _in_pieces(self.path / name)
+        folder = self.path / name
+        return stat.S_ISDIR(status.st_mode) and (_in_pieces(folder) or bool(_kind_of_files(folder)))
 
     def _settled(self, candidate: Candidate) -> Candidate:
         still = self.unchanged(candidate.point)
@@ -145,12 +149,21 @@ class _Readable:
 
 def _in_pieces(folder: Path) -> bool:
     """Tell by names alone whether this is a folder that is one backup; what is no folder is none."""
+    names = _names_in(folder)
+    return any(_PIECE.fullmatch(name) for name in names) or any(repository <= names for repository in _REPOSITORIES)
+
+
+def _kind_of_files(folder: Path) -> str:
+    """Name what the files of this folder are of, where nothing here restores it; "" of any other, and of a file."""
+    return next((kind for name in sorted(_names_in(folder)) if (kind := kind_among(name))), "")
+
+
+def _names_in(folder: Path) -> set[str]:
     try:
         with os.scandir(folder) as entries:
-            names = {entry.name for entry in entries}
+            return {entry.name for entry in entries}
     except OSError:
-        return False
-    return any(_PIECE.fullmatch(name) for name in names) or any(repository <= names for repository in _REPOSITORIES)
+        return set()
 
 
 def _candidate(name: str, status: os.stat_result, taken: tuple[datetime, DatedBy], *, now: datetime) -> Candidate:

@@ -18,7 +18,8 @@ from typing import BinaryIO, ClassVar, NoReturn, Protocol, Self, runtime_checkab
 
 from restore_lab.findings import Code
 from restore_lab.unpack.closed import locked_by, packed_by
-from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
+from restore_lab.unpack.foreign import kind_of
+from restore_lab.unpack.reading import PIECE_BYTES, Held, Reader, UnpackFault
 from restore_lab.unpack.zipped import unzip
 
 __all__ = ["MOST_LAYERS", "PIECE_BYTES", "Measured", "Peeled", "SetOfFiles", "UnpackFault", "peel"]
@@ -81,8 +82,9 @@ def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int, keep: Col
     A layer in `keep` is left on, with all that is within it: an engine takes it as it is.
 
     Raises:
-        UnpackFault: a layer is damaged, too large, holds several files, is encrypted or is not undone here. Also raised
-            while `chunks` is read, since a layer is only known to be whole at its end.
+        UnpackFault: a layer is damaged, too large, holds several files, is encrypted or is not undone here, or the
+            innermost bytes are a backup of a kind that nothing here restores. Also raised while `chunks` is read, since
+            a layer is only known to be whole at its end.
     """
     layers: list[str] = []
     head, chunks = _peek(iter(pieces), head_bytes)
@@ -91,7 +93,7 @@ def peel(pieces: Iterable[bytes], *, head_bytes: int, most_bytes: int, keep: Col
             raise UnpackFault(Code.ARCHIVE_TOO_LARGE, layer, f"more than {MOST_LAYERS} layers around the dump")
         layers.append(layer)
         head, chunks = _peek(_bounded(_PEELERS[layer](chunks), most_bytes, layer), head_bytes)
-    if layer is None and (locked_by(head) or packed_by(head)):
+    if layer is None and (locked_by(head) or packed_by(head) or kind_of(head)):
         _refuse(head, chunks)
     return Peeled(head=head, chunks=chunks, layers=tuple(layers))
 
@@ -102,6 +104,8 @@ def _refuse(head: bytes, chunks: Iterator[bytes]) -> NoReturn:
         pass
     if locked := locked_by(head):
         raise UnpackFault(Code.ARCHIVE_ENCRYPTED, locked, f"the backup is encrypted by {locked}")
+    if kind := kind_of(head):
+        raise UnpackFault(Code.BACKUP_OF_ANOTHER_KIND, kind, f"nothing here restores a backup of {kind}")
     packed = packed_by(head)
     raise UnpackFault(Code.ARCHIVE_FORM_UNKNOWN, packed, f"what {packed} packed is not undone here")
 
@@ -247,16 +251,18 @@ class _Member(tarfile.TarInfo):
 
 
 def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the one regular file of a tar; a Mac's `._` companions and folders do not count."""
-    found = False
+    """Give the one regular file of a tar; a Mac's `._` companions and folders do not count.
+
+    Where there are several, the names of the first ones may tell what they are.
+    """
+    held = Held("tar")
     try:
         with tarfile.open(fileobj=Reader(pieces), mode="r|", tarinfo=_Member) as archive:
             for member in archive:
                 if not member.isreg() or member.name.rpartition("/")[2].startswith("._"):
                     continue
-                if found:
-                    raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "tar", "the tar holds more than one file")
-                found = True
+                if not held.has(member.name):
+                    continue
                 content = archive.extractfile(member)
                 while content is not None and (piece := content.read(PIECE_BYTES)):
                     yield piece
@@ -264,8 +270,7 @@ def _untar(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, "tar", "the tar layer is damaged") from error
     for _ in pieces:  # the layer around is only known to be whole at its end
         pass
-    if not found:
-        raise UnpackFault(Code.BACKUP_EMPTY, "tar", "the tar holds no file")
+    held.settle()
 
 
 _PEELERS: dict[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 from restore_lab.findings import Code
-from restore_lab.unpack.reading import PIECE_BYTES, Reader, UnpackFault
+from restore_lab.unpack.reading import PIECE_BYTES, Held, Reader, UnpackFault
 
 #: What a Mac adds to a zip, and the names and attributes in a tar, are small; more of it is a bomb.
 _MOST_BESIDE_BYTES = 16 * 1024 * 1024
@@ -23,9 +23,12 @@ _ZIP64_SIZE = 0xFFFFFFFF
 
 
 def unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the one file of a zip read forwards, by its local header; folders and `__MACOSX` do not count."""
+    """Give the one file of a zip read forwards, by its local header; folders and `__MACOSX` do not count.
+
+    Where there are several, the names of the first ones may tell what they are.
+    """
     reader = Reader(pieces)
-    found = False
+    held = Held("zip")
     beside_bytes = 0
     while (signature := reader.take(4)) == _ZIP_LOCAL:
         _, flags, method, _, _, crc, packed, _, name_size, extra_size = struct.unpack("<5H3I2H", _exactly(reader, 26))
@@ -34,23 +37,27 @@ def unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if flags & 1:
             raise UnpackFault(Code.ARCHIVE_ENCRYPTED, "zip", "the zip is encrypted")
         wanted = not (name.endswith(b"/") or name.startswith(b"__MACOSX/"))
-        if wanted and found:
-            raise UnpackFault(Code.ARCHIVE_HOLDS_SEVERAL, "zip", "the zip holds more than one file")
-        found |= wanted
         content = _zip_member(reader, method=method, packed=packed, described=bool(flags & 8), crc=crc)
-        for piece in content:
-            if wanted:
-                yield piece
-                continue
-            beside_bytes += len(piece)
-            if beside_bytes > _MOST_BESIDE_BYTES:
-                raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "zip", "what lies beside the file in the zip is too large")
+        if wanted and held.has(name.decode("utf-8", "replace")):
+            yield from content
+        elif wanted:
+            held.pass_over(content)
+        else:
+            beside_bytes = _beside(content, beside_bytes)
     if signature not in _ZIP_DIRECTORY:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, "zip", "the zip ends before its directory")
     for _ in pieces:
         pass
-    if not found:
-        raise UnpackFault(Code.BACKUP_EMPTY, "zip", "the zip holds no file")
+    held.settle()
+
+
+def _beside(content: Iterator[bytes], seen_bytes: int) -> int:
+    """Read what does not count to its end, and give how many bytes of such there were."""
+    for piece in content:
+        seen_bytes += len(piece)
+        if seen_bytes > _MOST_BESIDE_BYTES:
+            raise UnpackFault(Code.ARCHIVE_TOO_LARGE, "zip", "what lies beside the file in the zip is too large")
+    return seen_bytes
 
 
 def _packed_size(packed: int, extra: bytes) -> int:

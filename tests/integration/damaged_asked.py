@@ -141,6 +141,18 @@ ROWS: Final = (
             ("zstd-tar", (doing.zstd, doing.tarred("a.zst")), "packed with zstd, in a tar", Code.ARCHIVE_FORM_UNKNOWN),
             ("lz4", (doing.lz4,), "packed with lz4", Code.ARCHIVE_FORM_UNKNOWN),
             ("7z", (doing.seven_zip,), "packed with 7-Zip", Code.ARCHIVE_FORM_UNKNOWN),
+            (
+                "xbstream",
+                (doing.xbstream, doing.gzipped),
+                "a server's own file, as mariadb-backup streams it (`--stream=xbstream`), in a gzip",
+                Code.BACKUP_OF_ANOTHER_KIND,
+            ),
+            (
+                "pgdata-tar",
+                (doing.tarred("16384", "pg_control"),),
+                "a tar of files that are called as those of a server of PostgreSQL",
+                Code.BACKUP_OF_ANOTHER_KIND,
+            ),
         )
     ),
     Row(

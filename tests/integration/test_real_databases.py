@@ -407,9 +407,14 @@ IN_PIECES: Final = {
     "cabinet-schema-create.sql.zst": "mydumper, compressed",
     "toc.dat": "pg_dump --format=directory",
     "@.json": "MySQL Shell",
+    "backup_manifest": "pg_basebackup",
+}
+OWN_FILES: Final = {
     "xtrabackup_checkpoints": "mariadb-backup",
     "mariadb_backup_checkpoints": "mariadb-backup, newer",
-    "backup_manifest": "pg_basebackup",
+    "ibdata1": "a copy of MariaDB's folder",
+    "PG_VERSION": "a copy of PGDATA",
+    "PATIENT.FIC": "HFSQL",
 }
 
 LAB: Final = """
@@ -672,6 +677,17 @@ def test_a_folder_is_a_backup_by_what_lies_in_it(tmp_path: Path, run: Drill, nam
     assert without == ((Verdict.FAILED, (Code.NO_BACKUP_FOUND,)), (Verdict.FAILED, (Code.DUMP_NOT_RECOGNISED,)))
     assert judged(run(folder.parent, "%Y-%m-%d")) == (Verdict.INCONCLUSIVE, (SEVERAL,))
     assert judged(run(folder, "*.1")) == (Verdict.INCONCLUSIVE, (SEVERAL,))
+
+
+@pytest.mark.parametrize("name", OWN_FILES)
+def test_a_folder_of_a_servers_own_files_is_a_backup_that_is_not_restored(
+    tmp_path: Path, run: Drill, name: str
+) -> None:
+    folder = tmp_path / "backups" / "2026-11-21"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"\0")
+
+    assert judged(run(folder.parent, "%Y-%m-%d")) == (Verdict.INCONCLUSIVE, (Code.BACKUP_OF_ANOTHER_KIND,))
 
 
 def test_a_newer_file_beside_such_a_folder_is_the_backup(tmp_path: Path, run: Drill) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FAKE_HEAD, FakeCheck, Stand, interrupt
+from unit.test_unpack import tarred
 
 from restore_lab import drill as drills
 from restore_lab.checks.counts import Counts
 from restore_lab.drill import Outcome
-from restore_lab.engines.base import Integrity, Load
+from restore_lab.engines.base import HEAD_BYTES, Integrity, Load
 from restore_lab.errors import (
     EngineFailed,
     ExitCode,
@@ -231,6 +232,23 @@ def test_a_backup_nobody_can_restore_has_failed(stand: Stand, data: bytes, code:
     assert (Code.BACKUP_OVERDUE in codes(seen)) == bool(taken_days_ago)
     assert seen.evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
     assert stand.sandbox.lent == []
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"XBSTCK01\0P", Code.BACKUP_OF_ANOTHER_KIND),
+        (tarred({"ibdata1": bytes(HEAD_BYTES * 2), "backup-my.cnf": b"[mysqld]"}), Code.BACKUP_OF_ANOTHER_KIND),
+        (tarred({"scan.jpg": bytes(HEAD_BYTES * 2), "fake.dump": b"x"}), Code.ARCHIVE_HOLDS_SEVERAL),
+    ],
+)
+def test_an_honest_backup_that_is_not_restored_here_has_not_failed(stand: Stand, data: bytes, code: Code) -> None:
+    stand.source.backups = {"one": (datetime.now(UTC) - timedelta(hours=1), data)}
+
+    seen = judged(stand)
+
+    assert (seen.evidence.verdict, seen.evidence.reasons) == (Verdict.INCONCLUSIVE, (code.value,))
+    assert seen.evidence.restores[0].sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_no_backup_at_all_has_failed(stand: Stand) -> None:

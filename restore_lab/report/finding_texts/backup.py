@@ -95,6 +95,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("Database in WAL mode, copied without its write-ahead log"),
         action=msgid("have the companion files copied together with the main one"),
     ),
+    Code.BACKUP_OF_ANOTHER_KIND: FindingText(
+        plain=msgid("The backup is of a kind that this test cannot restore: {layer}."),
+        exact=msgid("Backup of {layer}: nothing here restores one, and nothing is known of it"),
+        action=msgid("have the backup restored by its own tool and looked at, or one made of a kind tested here"),
+    ),
     Code.DUMP_NOT_RECOGNISED: FindingText(
         plain=msgid("The file found is not recognised as a backup of the medical records."),
         exact=msgid("First bytes match no known form of dump"),
