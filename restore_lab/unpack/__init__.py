@@ -27,6 +27,9 @@ __all__ = ["MOST_LAYERS", "PIECE_BYTES", "Measured", "Peeled", "SetOfFiles", "Un
 #: A dump inside more layers than this is not a backup anybody made.
 MOST_LAYERS = 5
 _XZ_MEMORY_BYTES = 128 * 1024 * 1024
+#: What is said of a sound stream that may not, or cannot, be undone: a dictionary beyond that memory, a filter that is
+#: not built in (the header's checksum holds, or it would be damage). Source: catch_lzma_error of CPython's _lzma.
+_LZMA_LIMITS = frozenset({"Memory usage limit exceeded", "Invalid or unsupported options"})
 #: What a Mac adds to a zip, and the names and attributes in a tar, are small; more of it is a bomb.
 _MOST_BESIDE_BYTES = 16 * 1024 * 1024
 _TAR_MAGIC_AT = 257
@@ -136,7 +139,8 @@ def _is_lzma(head: bytes) -> bool:
     """Tell the form before xz, which has no magic, as xz(1) does: by usual properties, dictionary and size."""
     dictionary, size = int.from_bytes(head[1:5], "little"), int.from_bytes(head[5:13], "little")
     usual = head[:1] == b"\x5d" and len(head) > _LZMA_HEADER_BYTES and head[_LZMA_HEADER_BYTES] == 0
-    return usual and dictionary.bit_count() == 1 and (size < _LZMA_MOST_BYTES or size == _LZMA_NO_SIZE)
+    halved = dictionary.bit_count() == 2 and (dictionary & dictionary >> 1)  # 2^n and 2^(n-1): 96 MiB, say
+    return usual and bool(dictionary.bit_count() == 1 or halved) and (size < _LZMA_MOST_BYTES or size == _LZMA_NO_SIZE)
 
 
 def _bounded(pieces: Iterator[bytes], most_bytes: int, layer: str) -> Iterator[bytes]:
@@ -200,7 +204,11 @@ def _decompressed(layer: str, make: Callable[[], _Decompressor], pieces: Iterato
             while not current.eof and not current.needs_input:
                 yield current.decompress(b"", PIECE_BYTES)
             rest = current.unused_data if current.eof else b""
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except lzma.LZMAError as error:
+        if str(error) in _LZMA_LIMITS:
+            raise UnpackFault(Code.ARCHIVE_FORM_UNKNOWN, layer, f"the {layer} layer is not undone here") from error
+        raise UnpackFault(Code.ARCHIVE_DAMAGED, layer, f"the {layer} layer is damaged") from error
+    except (OSError, EOFError, zlib.error) as error:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, layer, f"the {layer} layer is damaged") from error
     if not current.eof:
         raise UnpackFault(Code.ARCHIVE_DAMAGED, layer, f"the {layer} layer ends before its end")

@@ -1,8 +1,11 @@
 """What is locked, or packed in a way that nothing here undoes, told by its first bytes.
 
 It imports nothing of ours: it also runs inside the machine, where documents are told apart. Sources: RFC 4880
-(OpenPGP), RFC 8878 (zstd), the formats' own specifications (age, lz4, lzip, 7z, rar), file(1)'s magic for the others.
+(OpenPGP), RFC 8878 (zstd), the formats' own specifications (age, lz4, lzip, 7z, rar, zip, cab, cpio), file(1)'s magic
+for the others.
 """
+
+import re
 
 _LOCKED: tuple[tuple[bytes, str], ...] = (
     (b"-----BEGIN PGP MESSAGE", "gpg"),
@@ -20,10 +23,15 @@ _PACKED: tuple[tuple[bytes, str], ...] = (
     (b"\x89LZO\0\r\n\x1a\n", "lzop"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!\x1a\x07", "rar"),
+    (b"PK\x07\x08PK\x03\x04", "split zip"),  # in several files, of which this is the first (APPNOTE 8.5.4)
+    (b"PK00PK\x03\x04", "split zip"),  # it was to be in several, and one was enough (8.5.3)
+    (b"MSCF\0\0\0\0", "cab"),
 )
 #: The first packet of a message encrypted to a key (version 3, RFC 4880 5.1) or to a passphrase (version 4, 5.3; 5 of
 #: GnuPG 2.3).
 _PGP_TAGS = {0x84: 2, 0x85: 3, 0x8C: 2, 0xC1: 0, 0xC3: 0}
+#: A header of cpio is nothing but digits: short of all of them, it may be a telephone number.
+_CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
 #: compress(1): two bytes, then how many bits a code may have, and whether the table is cleared.
 _COMPRESS, _COMPRESS_BITS = b"\x1f\x9d", range(9, 17)
 
@@ -37,7 +45,7 @@ def locked_by(head: bytes) -> str:
 def packed_by(head: bytes) -> str:
     """Name what packed bytes that begin so, "" where nothing did that is not undone here."""
     name = next((name for magic, name in _PACKED if head.startswith(magic)), "")
-    return name or ("compress" if _is_compress(head) else "")
+    return name or ("compress" if _is_compress(head) else "cpio" if _CPIO.match(head) else "")
 
 
 def _is_pgp(head: bytes) -> bool:

@@ -171,6 +171,50 @@ def test_an_encrypted_zip_is_said_to_be_one() -> None:
     assert fault(encrypted(DUMP)) == (Code.ARCHIVE_ENCRYPTED, "zip")
 
 
+@pytest.mark.parametrize("method", [1, 6, 9, 12, 14, 93, 95, 98])
+def test_a_zip_of_a_method_that_is_not_undone_is_not_damaged(method: int) -> None:
+    data = bytearray(zipped({"dump.sql": DUMP}))
+    struct.pack_into("<H", data, 8, method)
+
+    assert fault(bytes(data)) == (Code.ARCHIVE_FORM_UNKNOWN, "zip")
+
+
+#: As « xz --lzma2=dict=256MiB » writes it, and as `--format=lzma` does.
+LARGE = {
+    "xz": lambda data: lzma.compress(data, filters=[_large(lzma.FILTER_LZMA2)]),
+    "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE, filters=[_large(lzma.FILTER_LZMA1)]),
+}
+
+
+def test_a_dictionary_of_one_and_a_half_powers_of_two_is_known() -> None:
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 0, "dict_size": 3 << 20}]
+
+    assert peeled(lzma.compress(DUMP, lzma.FORMAT_ALONE, filters=filters)) == (("lzma",), DUMP)
+
+
+def _large(kind: int) -> dict[str, int]:
+    return {"id": kind, "preset": 0, "dict_size": 1 << 28}
+
+
+@pytest.mark.parametrize("layer", LARGE)
+def test_a_dictionary_beyond_our_memory_is_no_damage(layer: str) -> None:
+    data = LARGE[layer](DUMP)
+
+    assert fault(data) == (Code.ARCHIVE_FORM_UNKNOWN, layer)
+    assert fault(gzip.compress(data)) == (Code.ARCHIVE_FORM_UNKNOWN, layer)
+
+
+def test_a_filter_that_is_not_known_here_is_no_damage_and_a_ruined_header_is() -> None:
+    whole = bytearray(lzma.compress(DUMP))
+    size = (whole[12] + 1) * 4
+    whole[14] = 0x3F  # no filter has this number
+    unknown = bytes(whole)
+    whole[12 + size - 4 : 12 + size] = struct.pack("<I", zlib.crc32(whole[12 : 12 + size - 4]))
+
+    assert fault(bytes(whole)) == (Code.ARCHIVE_FORM_UNKNOWN, "xz")
+    assert fault(unknown) == (Code.ARCHIVE_DAMAGED, "xz")
+
+
 #: As the tools write them; compress(1) and rar by their formats' own descriptions.
 LOCKED = {
     "a key, gpg": (b"\x85\x01\x8c\x03" + b"\x11" * 8 + b"\x01", "gpg"),
@@ -190,6 +234,9 @@ PACKED = {
     "7z": b"7z\xbc\xaf\x27\x1c\0\x04",
     "rar": b"Rar!\x1a\x07\x01\0",
     "compress": b"\x1f\x9d\x90",
+    "split zip": b"PK\x07\x08PK\x03\x04\x14\0",
+    "cab": b"MSCF\0\0\0\0\x9a",
+    "cpio": b"070701" + b"000029d4" * 13 + b"dump.sql\0",
 }
 CLOSED = [
     *((head, (Code.ARCHIVE_ENCRYPTED, by)) for head, by in LOCKED.values()),
@@ -225,6 +272,7 @@ def test_a_damaged_layer_around_what_is_locked_is_damage(head: bytes, said: tupl
         "Ã‰tat des dossiers".encode(),
         "É".encode(),
         b"-----BEGIN PGP PUBLIC KEY BLOCK-----",
+        b"0707070707;DUPONT\n",
         b"\x1f\x9d\xff",
         b"]\n\0" + bytes(400),
         random.Random(2).randbytes(4096),  # noqa: S311 - a sample that repeats

@@ -82,7 +82,7 @@ BACKUP_TEXTS: Final = {
     ),
     Code.ARCHIVE_FORM_UNKNOWN: FindingText(
         plain=msgid("The backup is packed in a way that the test cannot unpack."),
-        exact=msgid("Layer {layer}: a method of compression that is not known here"),
+        exact=msgid("Layer {layer}: a method of compression that is not known here, or that takes too much memory"),
         action=msgid("have the backup unpacked before the test, or packed with gzip, bzip2, xz or an ordinary zip"),
     ),
     Code.ARCHIVE_HOLDS_SEVERAL: FindingText(
