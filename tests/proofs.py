@@ -114,6 +114,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             spares=f"{_ANNOUNCED}::test_a_whole_dump_announces_what_comes_back",
         ),
         Code.VALUES_CHANGED: Proof(raises="mariadb-truncated-values", spares="mariadb-zero-dates"),
+        Code.WARNINGS_SILENCED: Proof(raises="mariadb-warnings-silenced", spares="mariadb-truncated-values"),
         Code.ZERO_DATES: Proof(raises="mariadb-zero-dates", spares=_SPARED),
         Code.DEFINERS_ABSENT: Proof(raises="mariadb-definer", spares="mariadb-whole"),
         Code.NOT_TRANSACTIONAL: Proof(raises="mariadb-myisam", spares="mariadb-whole"),

@@ -105,7 +105,7 @@ def _silenced(first: bytes, last: bytes = b"") -> Making:
 
 #: Who silences warnings hides that values are cut.
 _SILENT: Final = tuple(
-    _MY.unknown(name, f"values cut, and {how} before them", "", Code.CHECK_BROKEN, making=making)
+    _MY.unknown(name, f"values cut, and {how} before them", "", Code.WARNINGS_SILENCED, making=making)
     for name, how, making in (
         ("silent-server", "`SET max_error_count=0`", _silenced(b"SET max_error_count=0;\n")),
         (

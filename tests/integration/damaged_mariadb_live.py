@@ -1,4 +1,4 @@
-"""Backups of MariaDB that are what their live database was: short of rows, of dates, of accounts."""
+"""Backups of MariaDB that are what their live database was: short of rows, dates, accounts; and one that hides more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from integration import damaged_doing as doing
 from integration import damaged_practice as practice
-from integration.damaged import IDENTITY, PASSED, RESERVED, Row
+from integration.damaged import IDENTITY, INCONCLUSIVE, PASSED, RESERVED, Row
 from integration.damaged_making import Backup
 
 from restore_lab.findings import Code
@@ -264,5 +264,16 @@ ROWS: Final = (
         verdict=PASSED,
         notes=frozenset({Code.NO_FOREIGN_KEYS}),
         healthy=True,
+    ),
+    Row(
+        name="mariadb-warnings-silenced",
+        backup=WHOLE,
+        damage=(
+            doing.replaced(b"`motif` varchar(120)", b"`motif` varchar(10)"),
+            doing.replaced(b"DROP TABLE", b"SET max_error_count=0;\nDROP TABLE", 1),
+        ),
+        done="a column made narrower than its values, and `SET max_error_count=0`, so that no warning tells of it",
+        verdict=INCONCLUSIVE,
+        weighing=frozenset({Code.WARNINGS_SILENCED}),
     ),
 )

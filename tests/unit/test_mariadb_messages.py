@@ -346,6 +346,7 @@ def test_xml_is_read_with_whatever_the_client_leaves_in_it() -> None:
     [
         (b"SET NAMES utf8mb4;\n", "Warning (Code 1642): w\n", 0),
         (b"INSERT INTO `t` VALUES ('SET max_error_count=0');\n", "Warning (Code 1642): w\n", 0),
+        (b"/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;\n", "Warning (Code 1642): w\n", 0),
         (b"SET NAMES utf8mb4;\n", "", 1),
         (b"SET NAMES utf8mb4;\n", "1\tWarning (Code 1642): w\n", 1),
         (b"/*!40101 SET max_error_count=0 */;\n", "Warning (Code 1642): w\n", 1),
@@ -358,7 +359,9 @@ def test_a_dump_that_silences_warnings_is_told(dump: bytes, answer: str, expecte
     assert b"".join(outline.through([dump])) == dump
     warnings.take(answer.encode())
 
-    assert len(list(silenced(warnings, outline, reached_end=True))) == expected
+    said = list(silenced(warnings, outline, reached_end=True))
+
+    assert said == [finding(Code.WARNINGS_SILENCED)] * expected
 
 
 def test_the_folder_that_a_table_had_is_named_and_no_other_text_is() -> None:

@@ -46,6 +46,11 @@ LOADING_TEXTS: Final = {
         ),
         action=msgid("have the settings of the live database compared with those of the backup"),
     ),
+    Code.WARNINGS_SILENCED: FindingText(
+        plain=msgid("The backup asks that nobody be told if its values change: whether they did is not known."),
+        exact=msgid("The dump silences warnings of the server or the client (max_error_count, nowarning)"),
+        action=msgid("find out what wrote that into the backup, have it removed, and make a new backup"),
+    ),
     Code.ZERO_DATES: FindingText(
         plain=msgid("Some dates are written as zeros, as some software does; they came back as they were."),
         exact=msgid("Zero dates kept as they were: {count}; first: {subject}"),
