@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from faults import faults_page
 from faults.aftermath import closed
-from faults.carrying import carry_out
+from faults.carrying import carry_out, impossible
 from faults.matrix import BY_NAME, FAULTS, STAGES, End, Fault, rows
 from faults.scene import Samples, begin, ended, scene
 from faults.strikes import clock_put, with_a_clock
@@ -55,6 +55,11 @@ def test_a_drill_that_is_struck_ends_as_its_row_says_and_the_next_one_works(
     fault = BY_NAME[name]
 
     assert carry_out(fault, stage, tmp_path, samples).wrongs(fault.real[stage]) == []
+
+
+def test_a_duration_below_nothing_or_beyond_its_command_is_impossible() -> None:
+    assert impossible((None, 0, 3.9, 4), most_seconds=4) == []
+    assert impossible((None, -0.1, 3, 4.1, 150), most_seconds=4) == [-0.1, 4.1, 150]
 
 
 @pytest.mark.faults
