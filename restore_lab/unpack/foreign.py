@@ -14,6 +14,7 @@ import struct
 
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"XBSTCK01", "mariadb-backup, XtraBackup (xbstream)"),
+    (b"\xfebin", "MariaDB, MySQL (binlog)"),
     (b"MSSQLBAK", "SQL Server"),
     (b"\x00\x01\x00\x00Standard Jet DB\0", "Microsoft Access"),
     (b"\x00\x01\x00\x00Standard ACE DB\0", "Microsoft Access"),
@@ -26,7 +27,7 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
 )
 #: What the files are called that a server or a program keeps its data in: one of them tells what a set of files is.
 _OWN_FILES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"PG_VERSION|pg_control|backup_label"), "PostgreSQL (PGDATA)"),
+    (re.compile(r"PG_VERSION|pg_control|backup_label|000000[0-9A-F]{18}"), "PostgreSQL (PGDATA)"),
     (
         re.compile(
             r"ibdata\d{1,3}|(?:xtra|mariadb_)backup_checkpoints|xtrabackup_info|aria_log_control|.{1,255}\.(?:ibd|frm|MYD)"
@@ -50,6 +51,8 @@ _TAPE, _TAPE_HEADER_BYTES = b"TAPE", 52
 _GBAK = re.compile(rb"\x00\x02\x04[\x01-\x20]\x00\x00\x00")
 #: A header page, its size at byte 16, the version of its structure at byte 18, with a flag since Firebird 2.
 _FIREBIRD_VERSIONS, _FIREBIRD_PAGES, _FIREBIRD_FLAG = range(8, 20), {1 << power for power in range(10, 16)}, 0x8000
+_WAL_HEADER_BYTES, _WAL_MAGIC = 40, {0xD0, 0xD1}
+_WAL_SEGMENTS, _WAL_PAGES = {1 << power for power in range(20, 31)}, {1 << power for power in range(10, 17)}
 _EXP = re.compile(rb"\x03..EXPORT:V", re.DOTALL)
 _DATA_PUMP, _DATA_PUMP_BYTES = b"SYS_EXPORT_", 4096
 #: dBASE III to 7, Visual FoxPro; with notes, with SQL tables.
@@ -66,6 +69,7 @@ def kind_of(head: bytes) -> str:
         (head.startswith(_TAPE) and b"\0\0" in head[:_TAPE_HEADER_BYTES], "SQL Server, NTBackup (MTF)"),
         (bool(_GBAK.match(head)), "Firebird (gbak)"),
         (_is_firebird(head), "Firebird"),
+        (_is_wal(head), "PostgreSQL (WAL)"),
         (bool(_EXP.match(head)), "Oracle (exp)"),
         (b"\0" in head[:64] and _DATA_PUMP in head[:_DATA_PUMP_BYTES], "Oracle (expdp)"),
         (_is_dbase(head), "dBASE"),
@@ -90,6 +94,14 @@ def _is_firebird(head: bytes) -> bool:
         return False
     page_bytes, version = struct.unpack_from("<2H", head, 16)
     return page_bytes in _FIREBIRD_PAGES and version & ~_FIREBIRD_FLAG in _FIREBIRD_VERSIONS
+
+
+def _is_wal(head: bytes) -> bool:
+    """Tell a segment of the write-ahead log by its long header: sizes of a segment and of a page (xlog_internal.h)."""
+    if len(head) < _WAL_HEADER_BYTES or head[1] not in _WAL_MAGIC or not head[2] & 2:
+        return False
+    segment_bytes, page_bytes = struct.unpack_from("<2I", head, 32)
+    return segment_bytes in _WAL_SEGMENTS and page_bytes in _WAL_PAGES
 
 
 def _is_dbase(head: bytes) -> bool:
