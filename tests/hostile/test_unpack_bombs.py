@@ -132,11 +132,27 @@ def _tar_with_a_huge_header(kind: bytes) -> bytes:
     return held.getvalue()
 
 
+def _many_files_of_a_tar(count: int) -> bytes:
+    return b"".join(tarfile.TarInfo(f"{number}.sql").tobuf() for number in range(count)) + bytes(1024)
+
+
+def _second_file_of_a_zip(size_mib: int) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("dump.sql", b"x")
+        with archive.open("bomb", "w", force_zip64=True) as member:
+            for _ in range(size_mib):
+                member.write(bytes(MIB))
+    return held.getvalue()
+
+
 MEMORY_BOMBS = [
     pytest.param(lambda: gzip.compress(bytes(160 * MIB)), "whole", id="gzip"),
     pytest.param(lambda: bz2.compress(bytes(160 * MIB)), "whole", id="bzip2"),
     pytest.param(lambda: lzma.compress(bytes(160 * MIB), preset=0), "whole", id="xz"),
-    pytest.param(lambda: _xz_with_a_huge_dictionary(b"x" * 1000), "ARCHIVE_DAMAGED", id="xz dictionary"),
+    pytest.param(lambda: _xz_with_a_huge_dictionary(b"x" * 1000), "ARCHIVE_FORM_UNKNOWN", id="xz dictionary"),
+    pytest.param(lambda: _second_file_of_a_zip(1300), "ARCHIVE_HOLDS_SEVERAL", id="second file of a zip"),
+    pytest.param(lambda: _many_files_of_a_tar(20_000), "ARCHIVE_HOLDS_SEVERAL", id="many files of a tar"),
     pytest.param(lambda: _tar_with_a_huge_header(b"L"), "ARCHIVE_TOO_LARGE", id="GNU long name"),
     pytest.param(lambda: _tar_with_a_huge_header(b"x"), "ARCHIVE_TOO_LARGE", id="pax header"),
     pytest.param(lambda: _tar_with_a_huge_header(b"g"), "ARCHIVE_TOO_LARGE", id="pax global header"),
