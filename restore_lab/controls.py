@@ -185,13 +185,15 @@ def _findings(check: Check, restored: Restored) -> tuple[Finding, ...]:
 def _counted(checks: Sequence[Check], inventory: Inventory) -> list[TableCount]:
     """Give the tables that the scenario counts, of those that hold rows; all of these when it counts none."""
     names = {name for check in checks if isinstance(check, Counts) for name in (*check.main, *check.at_least)}
-    return [table for table in inventory.tables if table.rows and (table.name in names or not names)]
+    meant = {table for name in names for table in inventory.meant_by(name)}
+    return [table for table in inventory.tables if table.rows and (table.name in meant or not names)]
 
 
 def _lost(checks: Sequence[Check], inventory: Inventory, kept: Inventory) -> bool:
     """Whether what was kept of a backup lacks any row of a table that is counted."""
-    rows = {table.name: table.rows for table in kept.tables}
-    return not inventory.tables or any(rows.get(table.name, 0) < table.rows for table in _counted(checks, inventory))
+    rows = {kept.in_full(table.name): table.rows for table in kept.tables}
+    counted = _counted(checks, inventory)
+    return not inventory.tables or any(rows.get(inventory.in_full(table.name), 0) < table.rows for table in counted)
 
 
 def _fullest(tables: Iterable[TableCount]) -> TableCount:

@@ -29,6 +29,7 @@ _APPLICATION: Final = "integration/test_application.py"
 _FAKES: Final = "unit/test_drill_on_fakes.py"
 _ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
 _POSTGRESQL: Final = "integration/test_postgresql_restore.py"
+_SERVERS: Final = "integration/test_whole_servers.py"
 _DEATH: Final = "integration/test_death_and_repair.py"
 _DOCUMENTS: Final = "hostile/test_document_leaks.py"
 _WRONG_DOCUMENTS: Final = Proof(
@@ -131,6 +132,10 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.NO_TABLES: _NOTHING_BACK,
         Code.NO_ROWS: Proof(raises="mariadb-schema-only", spares="mariadb-schema-then-data"),
         Code.TABLE_MISSING: Proof(raises="mariadb-table-left-out", spares="postgresql-rows-left-out"),
+        Code.TABLE_AMBIGUOUS: Proof(
+            raises=f"{_SERVERS}::test_tables_of_a_mariadb_server_are_found_in_the_database_that_has_them",
+            spares=f"{_SERVERS}::test_a_table_named_with_its_database_is_that_one",
+        ),
         Code.TABLE_EMPTY: Proof(raises="postgresql-rows-left-out", spares="postgresql-odd-tables"),
         Code.ROWS_BELOW_MINIMUM: Proof(raises="sqlite-letters-lost", spares="sqlite-letters-enough"),
         Code.ROWS_BELOW_PREVIOUS: Proof(raises="mariadb-month-shrunk", spares="mariadb-purged"),

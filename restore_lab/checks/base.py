@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from restore_lab.checks.crossing import Crossing
 from restore_lab.counted import AnswerDigest, DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, TableCount
 from restore_lab.engines.base import Database, Engine, Inventory
-from restore_lab.findings import Finding
+from restore_lab.findings import Code, Finding, finding
 from restore_lab.opening import Days
 from restore_lab.sandboxes.base import Machine, Server
 
@@ -78,6 +79,18 @@ class Restored:
     crossing: Crossing | None = None
     lab_id: str = ""
     application: RunningApplication | None = None
+
+    def named(self, table: str) -> str:
+        """Give a table as SQL names it in the database that questions go to; as it is where it is none, or not one."""
+        meant = self.inventory.meant_by(table)
+        return meant[0] if len(meant) == 1 and PLAIN_NAME.fullmatch(meant[0]) else table
+
+    def ambiguous(self, table: str) -> Iterator[Finding]:
+        """Say that several of the databases have the table that was named without any."""
+        meant = self.inventory.meant_by(table)
+        if len(meant) > 1:
+            databases = ", ".join(self.inventory.in_full(one).partition(".")[0] for one in meant)
+            yield finding(Code.TABLE_AMBIGUOUS, table=table, databases=databases)
 
     @property
     def held_at(self) -> datetime:

@@ -50,30 +50,43 @@ class Counts:
         counted: list[MonthCount] = []
         findings = [*self._judged(rows, restored)]
         for table, column in self.by_month.items():
-            if rows.get(table):  # else it is missing or empty, which is said already
+            meant = restored.inventory.meant_by(table)
+            if len(meant) == 1 and rows[meant[0]]:  # else it is missing or empty, which is said already
                 findings += self._of_months(table, column, restored, counted)
         return Answer(asked=len(rows), findings=tuple(findings), months=tuple(counted))
 
     def _judged(self, rows: Mapping[str, int], restored: Restored) -> Iterator[Finding]:
         if rows and not any(rows.values()):
             yield finding(Code.NO_ROWS)
-        for table in dict.fromkeys((*self.main, *self.at_least)):
-            if table not in rows:
-                yield finding(Code.TABLE_MISSING, table=table)
-            elif not rows[table]:
-                yield finding(Code.TABLE_EMPTY, table=table)
-            elif rows[table] < self.at_least.get(table, 0):
-                minimum = self.at_least[table]
-                yield finding(Code.ROWS_BELOW_MINIMUM, table=table, rows=rows[table], minimum=minimum)
+        for name in dict.fromkeys((*self.main, *self.at_least)):
+            meant = restored.inventory.meant_by(name)
+            if len(meant) == 1:
+                yield from self._held(name, meant[0], rows[meant[0]])
+            elif meant:
+                yield from restored.ambiguous(name)
+            else:
+                yield finding(Code.TABLE_MISSING, table=name)
         yield from self._shrunk(rows, restored)
+
+    def _held(self, name: str, table: str, rows: int) -> Iterator[Finding]:
+        minimum = self.at_least.get(name, 0)
+        if not rows:
+            yield finding(Code.TABLE_EMPTY, table=table)
+        elif rows < minimum:
+            yield finding(Code.ROWS_BELOW_MINIMUM, table=table, rows=rows, minimum=minimum)
 
     def _shrunk(self, rows: Mapping[str, int], restored: Restored) -> Iterator[Finding]:
         before = {table.name: table.rows for table in restored.previous.tables} if restored.previous else {}
-        for table in self.main:
-            if table in self.may_shrink or table not in rows:
+        for name in self.main:
+            meant = restored.inventory.meant_by(name)
+            if name in self.may_shrink or len(meant) != 1:
                 continue
-            if 0 < rows[table] < before.get(table, 0):
-                yield finding(Code.ROWS_BELOW_PREVIOUS, table=table, rows=rows[table], previous=before[table])
+            table = meant[0]
+            # the last time, another database may have been the one whose name goes unsaid
+            names = (restored.inventory.in_full(table), restored.inventory.in_short(table))
+            previous = next((before[one] for one in names if one in before), 0)
+            if 0 < rows[table] < previous:
+                yield finding(Code.ROWS_BELOW_PREVIOUS, table=table, rows=rows[table], previous=previous)
 
     def _of_months(self, table: str, column: str, restored: Restored, counted: list[MonthCount]) -> Iterator[Finding]:
         """Ask for one table's months; one that cannot be asked takes nothing from what the others brought."""

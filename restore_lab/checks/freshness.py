@@ -59,6 +59,8 @@ class Freshness:
 
     def ask(self, restored: Restored) -> Answer:
         """See `Check.ask`; only dates come back, and only the newest one is kept."""
+        if ambiguous := tuple(restored.ambiguous(self.table)):
+            return Answer(asked=0, findings=ambiguous)
         seen = self._look(f"{self.column} IS NOT NULL", restored)
         if seen.newest is None and seen.rows == _NEWEST:
             seen = self._behind(seen, restored)
@@ -68,7 +70,7 @@ class Freshness:
     def _look(self, condition: str, restored: Restored) -> _Seen:
         """Look at the newest values for which a condition of ours holds."""
         newest_first = (
-            f"SELECT {self.column} FROM {self.table} "  # noqa: S608 - plain names, checked above
+            f"SELECT {self.column} FROM {restored.named(self.table)} "  # noqa: S608 - plain names, checked above
             f"WHERE {condition} ORDER BY {self.column} DESC LIMIT {_NEWEST}"
         )
         rows = restored.database.query(newest_first)
@@ -87,7 +89,7 @@ class Freshness:
                 behind = self._look(f"{self.column} <= '{limit}'", restored)
                 if behind.newest is not None and (seen.newest is None or behind.newest > seen.newest):
                     ((beyond,),) = restored.database.query(
-                        f"SELECT count(*) FROM {self.table} WHERE {self.column} > '{limit}'"  # noqa: S608 - as above
+                        f"SELECT count(*) FROM {restored.named(self.table)} WHERE {self.column} > '{limit}'"  # noqa: S608 - as above
                     )
                     seen = replace(behind, future=behind.future + int(beyond or 0))
         return seen

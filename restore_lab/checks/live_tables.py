@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from restore_lab.checks.base import Answer, Live, Restored
+from restore_lab.checks.base import Answer, Restored
 from restore_lab.checks.counts import Counts
+from restore_lab.counted import TableCount
+from restore_lab.engines.base import Inventory
 from restore_lab.findings import Code, Finding, finding
 
 #: So many tables are named of a code, in the order of the fingerprint.
@@ -34,26 +36,33 @@ class LiveTables:
 
     def ask(self, restored: Restored) -> Answer:
         """See `Check.ask`."""
-        live = restored.live
+        live, inventory = restored.live, restored.inventory
         if live is None:
             return Answer(asked=0)
-        rows = {table.name: table.rows for table in restored.inventory.tables}
+        meant = {table: _meant(table.name, inventory) for table in live.tables}
+        several = [table.name for table, names in meant.items() if len(names) > 1]
+        tables = [replace(table, name=(*names, table.name)[0]) for table, names in meant.items() if len(names) < 2]
+        rows = {table.name: table.rows for table in inventory.tables}
         is_older = live.taken_at <= restored.taken_at
-        findings = (*self._lost(live, rows), *(self._fewer(live, rows) if is_older else ()))
+        findings = (
+            *(one for name in several[:_NAMED] for one in restored.ambiguous(name)),
+            *self._lost(tables, rows, _all_meant((one.may_shrink for one in self.counts), inventory)),
+            *(self._fewer(tables, rows, inventory) if is_older else ()),
+        )
         return Answer(asked=len(live.tables), findings=findings)
 
-    def _lost(self, live: Live, rows: Mapping[str, int]) -> Iterator[Finding]:
-        missing = [table for table in live.tables if table.name not in rows]
+    def _lost(self, tables: Sequence[TableCount], rows: Mapping[str, int], purged: frozenset[str]) -> Iterator[Finding]:
+        missing = [table for table in tables if table.name not in rows]
         for table in missing[:_NAMED]:
             yield finding(Code.LIVE_TABLE_MISSING, table=table.name, tables=len(missing))
-        purged = self._may_shrink
-        empty = [one for one in live.tables if one.rows and rows.get(one.name) == 0 and one.name not in purged]
+        empty = [one for one in tables if one.rows and rows.get(one.name) == 0 and one.name not in purged]
         for table in empty[:_NAMED]:
             yield finding(Code.LIVE_TABLE_EMPTY, table=table.name, live=table.rows, tables=len(empty))
 
-    def _fewer(self, live: Live, rows: Mapping[str, int]) -> Iterator[Finding]:
-        purged, main = self._may_shrink, {name for one in self.counts for name in one.main}
-        fewer = [one for one in live.tables if 0 < rows.get(one.name, 0) < one.rows and one.name not in purged]
+    def _fewer(self, tables: Sequence[TableCount], rows: Mapping[str, int], inventory: Inventory) -> Iterator[Finding]:
+        purged = _all_meant((one.may_shrink for one in self.counts), inventory)
+        main = _all_meant((one.main for one in self.counts), inventory)
+        fewer = [one for one in tables if 0 < rows.get(one.name, 0) < one.rows and one.name not in purged]
         for table in [one for one in fewer if one.name in main][:_NAMED]:
             yield finding(Code.ROWS_BELOW_LIVE, table=table.name, rows=rows[table.name], live=table.rows)
         others = [one for one in fewer if one.name not in main]
@@ -67,6 +76,12 @@ class LiveTables:
                 tables=len(others),
             )
 
-    @property
-    def _may_shrink(self) -> frozenset[str]:
-        return frozenset(name for one in self.counts for name in one.may_shrink)
+
+def _meant(name: str, inventory: Inventory) -> tuple[str, ...]:
+    """Find a table of the fingerprint, which is of one database: in the one that questions go to, else in another."""
+    meant = inventory.meant_by(name)
+    return (name,) if name in meant else meant
+
+
+def _all_meant(names: Iterable[Iterable[str]], inventory: Inventory) -> frozenset[str]:
+    return frozenset(table for some in names for name in some for table in inventory.meant_by(name))

@@ -109,7 +109,7 @@ def count(table: str, column: str, restored: Restored) -> Months:
     Raises:
         QueryRefused, EngineFailed, TimeoutError: as `Database.query`.
     """
-    statement = _QUESTION.format(table=table, column=column)
+    statement = _QUESTION.format(table=restored.named(table), column=column)
     answer = restored.database.query(statement, timeout_seconds=_TIMEOUT_SECONDS)
     zone = restored.days.zone
     last = f"{restored.held_at.astimezone(zone):%Y-%m}"

@@ -69,10 +69,43 @@ class Inventory:
 
     Table names are qualified by schema or database unless it is the engine's default one. Counts are those of the
     table alone (`ONLY`), on relations whose kind was asserted, with row security off.
+    `databases` are those that hold any, first the one that questions go to, whose name stands before no table;
+    `schema` is the one that goes unsaid there. Both are empty where an engine has only one database.
     """
 
     tables: tuple[TableCount, ...]
     objects: tuple[ObjectCount, ...]
+    databases: tuple[str, ...] = ()
+    schema: str = ""
+
+    def meant_by(self, name: str) -> tuple[str, ...]:
+        """Name, as `tables` does, those that `name` may mean: with its database that one, without it one in each."""
+        there = {table.name for table in self.tables}
+        if name in there and ("." in name or not self.databases):
+            return (name,)
+        said = [self._in(one, name.removeprefix(f"{one}.")) for one in self.databases if name.startswith(f"{one}.")]
+        for places in (said, [self._in(one, name) for one in self.databases]):
+            if found := tuple(place for place in places if place in there):
+                return found
+        return ()
+
+    def in_full(self, table: str) -> str:
+        """Name one of `tables` with its database, whichever that is."""
+        elsewhere = table.startswith(tuple(f"{one}." for one in self.databases[1:]))
+        return table if elsewhere or not self.databases else self._with(self.databases[0], table)
+
+    def in_short(self, table: str) -> str:
+        """Name one of `tables` as it is named where questions go to its own database."""
+        full = self.in_full(table)
+        own = next((f"{one}." for one in self.databases if full.startswith(f"{one}.")), "")
+        return full.removeprefix(own).removeprefix(f"{self.schema}.") if own else table
+
+    def _in(self, database: str, name: str) -> str:
+        questioned = database == self.databases[0]
+        return name.removeprefix(f"{self.schema}.") if questioned else self._with(database, name)
+
+    def _with(self, database: str, name: str) -> str:
+        return ".".join(part for part in (database, "" if "." in name else self.schema, name) if part)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

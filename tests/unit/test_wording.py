@@ -34,6 +34,7 @@ PARAMS: dict[str, str | int] = {
     "control": "cut",
     "count": 3,
     "database": "base",
+    "databases": "cabinet, essai",
     "definer": "app@localhost",
     "drill": "d-1",
     "encoding": "UTF-16",

@@ -156,6 +156,12 @@ def questioned(tables: Iterable[Table], default: str) -> str:
     return max(sorted(sizes), key=lambda name: (sizes[name], name == default))
 
 
+def filled(tables: Sequence[Table], default: str) -> tuple[str, ...]:
+    """Name the databases that hold tables, the questioned one first."""
+    first = questioned(tables, default)
+    return (first, *sorted({table.database for table in tables} - {first}))
+
+
 def counting(tables: Sequence[Table]) -> Iterator[bytes]:
     """Yield one exact count per table, each answer led by the table's position."""
     for position, table in enumerate(tables):

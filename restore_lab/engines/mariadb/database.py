@@ -103,6 +103,7 @@ class MariadbDatabase:
         return Inventory(
             tables=counted,
             objects=tuple(ObjectCount(kind=kind, count=count) for kind, count in objects.items()),
+            databases=tuple(map(safe_text, catalogue.filled(tables, DEFAULT_DATABASE))),
         )
 
     def integrity(self) -> Integrity:

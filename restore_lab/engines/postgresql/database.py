@@ -79,7 +79,8 @@ class PostgresqlDatabase:
         for kind, number in self._rows(catalogue.ROLES, self._database(), limit):
             objects[str(kind)] = int(number or 0)
         counted = tuple(ObjectCount(kind=kind, count=number) for kind, number in objects.items())
-        return Inventory(tables=tuple(tables), objects=counted)
+        databases = tuple(map(safe_text, self._databases()))
+        return Inventory(tables=tuple(tables), objects=counted, databases=databases, schema="public")
 
     def integrity(self) -> Integrity:
         """See `Database.integrity`: amcheck over every B-tree index, from 14 on over every table too."""

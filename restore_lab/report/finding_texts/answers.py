@@ -29,6 +29,11 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Table {table}: expected, absent"),
         action=msgid("have this part added to the backup, and make a new one"),
     ),
+    Code.TABLE_AMBIGUOUS: FindingText(
+        plain=msgid("Several sets of such records came back ({table}): which is the practice's own cannot be told."),
+        exact=msgid("Table {table}: named without its database, and there in {databases}"),
+        action=msgid("say in the test which of them is meant, then run it again"),
+    ),
     Code.TABLE_EMPTY: FindingText(
         plain=msgid("A part of the records came back empty ({table})."),
         exact=msgid("Table {table}: present, no rows"),
