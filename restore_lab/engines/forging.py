@@ -1,6 +1,7 @@
 """The first part of a dump with a forged end, as a backup that was cut would best hide it: for a negative control.
 
-A plain dump is cut at the end of a statement, or of a row of COPY, which is then closed; its tool's last line follows.
+A plain dump is cut at the end of a statement, or of a row of COPY, which is then closed; what its own tool writes last
+follows.
 An archive or a database file is cut where it is: nothing forged could stand behind it.
 """
 
@@ -8,18 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
-from restore_lab.engines.base import Dump
+from restore_lab.engines.base import HEAD_BYTES, Dump
 from restore_lab.engines.boundaries import last_boundary
+from restore_lab.engines.closings import closing
 from restore_lab.engines.tokens import Dialect
-
-_ENDS: Final = {
-    ("postgresql", "plain"): b"\n--\n-- PostgreSQL database dump complete\n--\n\n",
-    ("postgresql", "plain-cluster"): b"\n--\n-- PostgreSQL database cluster dump complete\n--\n\n",
-    ("mariadb", "sql"): b"\n-- Dump completed on 2026-01-01  4:00:00\n",
-    ("sqlite", "plain"): b"COMMIT;\n",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,11 +26,19 @@ class Forgery:
 
 def forgery(chunks: Iterable[bytes], dump: Dump, *, most_bytes: int) -> Forgery:
     """Say where a dump is to be cut so that `most_bytes` of it are kept at most."""
-    end = _ENDS.get((dump.engine, dump.format))
-    if end is None:
+    if not closing(dump, b""):
         return Forgery(kept_bytes=most_bytes, end=b"")
-    kept_bytes, copying = last_boundary(chunks, Dialect(dump.engine), most_bytes=most_bytes)
+    head = bytearray()
+    kept_bytes, copying = last_boundary(_heard(chunks, head), Dialect(dump.engine), most_bytes=most_bytes)
+    end = closing(dump, bytes(head[:kept_bytes]))
     return Forgery(kept_bytes=kept_bytes, end=(b"\\.\n" if copying else b"") + end)
+
+
+def _heard(chunks: Iterable[bytes], head: bytearray) -> Iterator[bytes]:
+    """Hand the chunks on, and keep how the dump begins."""
+    for chunk in chunks:
+        head += chunk[: HEAD_BYTES - len(head)]
+        yield chunk
 
 
 def forged(chunks: Iterable[bytes], forgery: Forgery) -> Iterator[bytes]:

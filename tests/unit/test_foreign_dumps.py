@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -11,6 +12,7 @@ import pytest
 from restore_lab.engines import announced
 from restore_lab.engines.base import HEAD_BYTES, Dump
 from restore_lab.engines.boundaries import last_boundary
+from restore_lab.engines.forging import forged, forgery
 from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.mariadb.load import Passage, outline_of
 from restore_lab.engines.outline import Outline
@@ -117,6 +119,41 @@ def test_a_control_cuts_such_a_dump_between_two_statements(tool: str) -> None:
         before = data[:kept].rstrip()
         assert before.endswith((b";", b"DELIMITER ;")) or before == b"", before[-80:]
         assert not copying
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_a_control_closes_such_a_dump_as_its_own_tool_does(tool: str) -> None:
+    shape, end, _ = SHAPES[tool]
+    data = shape(OWN.encode())
+    dump, _ = read(data)
+    made = forgery([data], dump, most_bytes=len(data) * 3 // 4)
+
+    assert _without_times(made.end) == _without_times(end.encode())
+    _, outline = read(b"".join(forged([data], made)))
+    assert not {what for what, _ in outline.open} & {"setting", "transaction"}
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_a_control_puts_nothing_back_that_was_not_saved(tool: str) -> None:
+    shape, end, _ = SHAPES[tool]
+    data = re.sub(rb"SET @OLD_\w+=@@\w+|START TRANSACTION", b"SELECT 1", shape(OWN.encode()))
+    made = forgery([data], read(shape(OWN.encode()))[0], most_bytes=len(data) // 2)
+
+    assert made.end
+    assert b"@OLD_" not in made.end
+    assert b"COMMIT" not in made.end
+    assert (b"2026" in made.end) is ("2026" in end)
+
+
+def test_a_control_checks_keys_again_where_phpmyadmin_left_them_unchecked() -> None:
+    data = foreign.phpmyadmin(OWN.encode()).replace(b"SET SQL_MODE", b"SET FOREIGN_KEY_CHECKS=0;\nSET SQL_MODE", 1)
+    made = forgery([data], read(data)[0], most_bytes=len(data) // 2)
+
+    assert made.end == b"SET FOREIGN_KEY_CHECKS=1;\n" + foreign.PHPMYADMIN_END.encode()
+
+
+def _without_times(end: bytes) -> bytes:
+    return re.sub(rb"(?:\w{3}, )?\d[-\d]+(?: \w{3} \d{4})? \d\d:\d\d:\d\d(?: \+0000)?", b"<time>", end)
 
 
 def test_a_view_that_phpmyadmin_exports_as_a_table_is_no_cut() -> None:
