@@ -112,6 +112,13 @@ def _is_never_left_out(named: Named, contents: tuple[Named, ...], outline: Outli
     return outline.wanted[named] == "sequence" and not named.name.startswith(tuple(tables))
 
 
+def left_out(outline: Outline) -> Iterator[Finding]:
+    """Say which views the tool could not read: it announced them, and went on without them."""
+    views = tuple(outline.stand_ins.left_out)
+    if views:
+        yield finding(Code.VIEWS_LEFT_OUT, views=len(views), view=views[0])
+
+
 def all_came(findings: Iterable[Finding]) -> bool:
     """Whether nothing a load found explains why something is not there."""
     return not any(one.code in _EXPLAINED for one in findings)

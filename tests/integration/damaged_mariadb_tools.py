@@ -76,6 +76,14 @@ def _rows() -> Iterator[Row]:
 ROWS: Final = (
     *_rows(),
     Row(
+        name="mariadb-phpmyadmin-view-left-out",
+        backup=WHOLE,
+        damage=(foreign.phpmyadmin, foreign.left_out),
+        done="in the shape of phpMyAdmin, whose account may not see how the view is made",
+        verdict=RESERVED,
+        weighing=frozenset({Code.VIEWS_LEFT_OUT}),
+    ),
+    Row(
         name="mariadb-phpmyadmin-behind-rows",
         backup=WHOLE,
         damage=(

@@ -17,7 +17,7 @@ from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.mariadb.load import Passage, outline_of
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
-from restore_lab.findings import Code
+from restore_lab.findings import Code, finding
 
 OWN: Final = """-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)
 -- Server version\t10.11.19-MariaDB-0+deb12u1
@@ -165,6 +165,49 @@ def test_a_view_that_phpmyadmin_exports_as_a_table_is_no_cut() -> None:
 
     assert cut(other) == []
     assert [one.name for one in read(other)[1].made["table"]][-1] == "dernieres"
+
+
+#: As releases 5.2 in two languages wrote it, one before 4.5, and one of a view that is broken; none without comments.
+REFUSALS: Final = (
+    foreign.REFUSED,
+    b"-- Erreur de lecture de structure pour la table cabinet.dernieres : #1142 - interdite\n",
+    b"-- in use(#1142 - SHOW VIEW command denied to user 'lecteur'@'localhost' for table 'dernieres')\n",
+    foreign.REFUSED.replace(b"#1142", b"#1356"),
+    b"",
+)
+LEFT_OUT: Final = [finding(Code.VIEWS_LEFT_OUT, views=1, view="dernieres")]
+
+
+@pytest.mark.parametrize("said", REFUSALS)
+@pytest.mark.parametrize("keys", [True, False])
+def test_a_view_that_phpmyadmin_could_not_read_is_no_cut(said: bytes, *, keys: bool) -> None:
+    data = foreign.left_out(foreign.phpmyadmin(OWN.encode()), said)
+    data = data if keys else data[: data.index(b"--\n-- Indexes")] + foreign.PHPMYADMIN_END.encode()
+    outline = read(data)[1]
+
+    assert cut(data) == ([] if said or keys else [Code.DUMP_CUT])  # without either, it looks as one cut there
+    assert list(announced.left_out(outline)) == (LEFT_OUT if said or keys else [])
+    assert outline.judgeable
+    assert not outline.made.get("view")
+
+
+def test_a_view_that_came_is_not_left_out_and_one_that_was_cut_off_is_cut() -> None:
+    data = foreign.phpmyadmin(OWN.encode())
+    at = data.index(b"CREATE ALGORITHM")
+    before = data.index(b"DROP TABLE IF EXISTS `dernieres`")
+    about_a_table = foreign.REFUSED.replace(b"dernieres", b"patient")
+
+    assert list(announced.left_out(read(data)[1])) == []
+    for part in (data[:at], data[:before] + foreign.REFUSED, data[:at] + about_a_table):
+        assert cut(part + foreign.PHPMYADMIN_END.encode()) == [Code.DUMP_CUT]
+
+
+@pytest.mark.parametrize("tool", SHAPES)
+def test_no_other_tool_leaves_its_view_out(tool: str) -> None:
+    data = SHAPES[tool][0](OWN.encode())
+
+    assert list(announced.left_out(read(data)[1])) == []
+    assert list(announced.left_out(read(data[: data.index(SHAPES[tool][2])])[1])) == []
 
 
 def test_what_stood_in_for_a_view_may_go_and_a_table_may_not() -> None:

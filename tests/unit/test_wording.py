@@ -77,6 +77,7 @@ PARAMS: dict[str, str | int] = {
     "until": "2026-12-31",
     "used": "MariaDB 11.4",
     "view": "v_patients",
+    "views": 3,
     "wanted": "MariaDB 10.11",
 }
 

@@ -210,6 +210,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("End mark of the dump not seen in the last 64 KiB"),
         action=msgid("check that backups run to their end"),
     ),
+    Code.VIEWS_LEFT_OUT: FindingText(
+        plain=msgid("A part of the software's mechanism is not in the backup ({view}); the records are not concerned."),
+        exact=msgid("Views that the tool could not read and left out: {views}; first: {view}"),
+        action=msgid("let the account that makes the backup read this part too, then make a new backup"),
+    ),
     Code.TOOL_MESSAGES_IN_BACKUP: FindingText(
         plain=msgid("A message of the backup software is written inside the backup."),
         exact=msgid("Messages of {name} written into the dump: {count}; first at line {line}"),
