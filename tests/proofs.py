@@ -104,6 +104,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             raises=f"{_POSTGRESQL}::test_an_archive_newer_than_the_server_is_not_called_damaged",
             spares="postgresql-13-elsewhere",
         ),
+        Code.DUMP_SYNTAX_OUTDATED: Proof(raises="mariadb-type-in-place-of-engine", spares="mariadb-old-tool"),
         Code.EXTENSION_ABSENT: Proof(raises="postgresql-extension", spares="postgresql-plain"),
         Code.COLLATION_ABSENT: Proof(raises="mariadb-collation", spares="mariadb-newer"),
         Code.ROLES_NOT_IN_BACKUP: Proof(raises="postgresql-roles", spares="postgresql-roles-in-it"),

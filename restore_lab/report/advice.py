@@ -33,6 +33,7 @@ _CAUSES: Final = frozenset(
         Code.ARCHIVE_DAMAGED,
         Code.DUMP_CUT,
         Code.LOAD_STOPPED,
+        Code.DUMP_SYNTAX_OUTDATED,
         Code.LOAD_ERRORS,
         Code.TOOL_MESSAGES_IN_BACKUP,
         Code.EXTENSION_ABSENT,

@@ -7,7 +7,7 @@ from typing import Final
 
 import foreign_dumps as foreign
 from integration import damaged_doing as doing
-from integration.damaged import PASSED, RESERVED, Row
+from integration.damaged import INCONCLUSIVE, PASSED, RESERVED, Row
 from integration.damaged_making import Backup
 
 from restore_lab.findings import Code
@@ -82,6 +82,20 @@ ROWS: Final = (
         done="in the shape of phpMyAdmin, whose account may not see how the view is made",
         verdict=RESERVED,
         weighing=frozenset({Code.VIEWS_LEFT_OUT}),
+    ),
+    Row(
+        name="mariadb-type-in-place-of-engine",
+        backup=WHOLE,
+        damage=(doing.as_mysqldump_9, doing.replaced(b" ENGINE=", b" TYPE=")),
+        done="as mysqldump 9.11 of MySQL 4.0 wrote it, `TYPE=` of its tables too, which no server takes any more",
+        verdict=INCONCLUSIVE,
+        weighing=frozenset(
+            {
+                *(Code.DUMP_SYNTAX_OUTDATED, Code.LOAD_ERRORS, Code.SERVER_OF_ANOTHER_SERIES),
+                *(Code.NO_TABLES, Code.TABLE_MISSING, Code.SQL_QUESTION_REFUSED),
+            }
+        ),
+        notes=frozenset({Code.NO_FOREIGN_KEYS}),
     ),
     Row(
         name="mariadb-phpmyadmin-behind-rows",

@@ -104,6 +104,8 @@ MARIADB_DUMP = Dump(
         ),
         ("ERROR 1054 (42S22) at line 1: Unknown column 'DUPONT' in 'VALUES'", "1054", "", Cause.BACKUP, ""),
         ("ERROR 1064 (42000) at line 1: You have an error near 'DUPONT' at line 1", "1064", "", Cause.BACKUP, ""),
+        ("ERROR 1064 (42000) at line 9: near 'TYPE=MyISAM COMMENT='x'' at line 4", "1064", "", Cause.OUTDATED, "TYPE"),
+        ("ERROR 1064 (42000) at line 9: near 'DUPONT 'TYPE=MyISAM' at line 4", "1064", "", Cause.BACKUP, ""),
         ("ERROR 1064 (42000) at line 1: Erreur de syntaxe pr\\xe8s de 'DUPONT'", "1064", "", Cause.BACKUP, ""),
         (
             "ERROR 1193 (HY000) at line 1: Unknown system variable 'GTID_PURGED'",

@@ -36,7 +36,7 @@ _MOST_EXCUSED: Final = 20_000
 #: So many absent collations or engines are named.
 _MOST_NAMES: Final = 20
 #: Nothing of it can come back: the backup is at fault, or looks like it.
-_LOST: Final = frozenset({Cause.BACKUP, Cause.SETTING})
+_LOST: Final = frozenset({Cause.BACKUP, Cause.SETTING, Cause.OUTDATED})
 
 
 def outline_of(dump: Dump) -> Outline:
@@ -186,7 +186,7 @@ class Tally:
 def judge(tally: Tally, passage: Passage, dump: Dump, tables: frozenset[str]) -> tuple[Finding, ...]:
     """Tell what the load alone shows; `tables` are those there now, as `database.table`."""
     machine = tuple(_machine_findings(tally))
-    findings = [*machine, *_absences(tally), *_settings(tally, tables), *_errors(tally)]
+    findings = [*machine, *_absences(tally), *_settings(tally, tables), *_outdated(tally), *_errors(tally)]
     if not tally.reached_end and not machine:
         findings.append(_stopped(tally, passage))
     if passage.read_to_end:
@@ -218,6 +218,12 @@ def _settings(tally: Tally, tables: frozenset[str]) -> Iterator[Finding]:
     if any(table.casefold() in lower for table in missing):
         names["lower_case_table_names"] = None
     yield from (finding(Code.SETTING_NEEDED, setting=name) for name in names)
+
+
+def _outdated(tally: Tally) -> Iterator[Finding]:
+    tables = sum(group.count for group in tally.groups() if group.message.cause is Cause.OUTDATED)
+    if tables:
+        yield finding(Code.DUMP_SYNTAX_OUTDATED, tables=tables)
 
 
 def _errors(tally: Tally) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ class Cause(Enum):
     COLLATION = "collation"
     EXTENSION = "extension"
     SETTING = "setting"
+    OUTDATED = "outdated"
     MEMORY = "memory"
     DISK = "disk"
     SERVER_GONE = "server gone"
@@ -112,6 +113,9 @@ _CAUSES: Final[dict[str, Cause]] = {
 #: What strict `sql_mode` refuses and a lenient server takes with a warning.
 #: Source: https://mariadb.com/kb/en/sql-mode/#strict-mode
 STRICTNESS: Final = frozenset(map(str, (1055, 1067, 1101, 1264, 1265, 1292, 1364, 1365, 1366, 1406, 1411, 1441)))
+#: How tables name their engine in dumps of MySQL 4.0, or by `--compatible=mysql40`; no server since MySQL 5.5 takes it.
+#: Source: MySQL 5.5 reference manual, CREATE TABLE (« TYPE »).
+_OUTDATED: Final = re.compile(r"[^']*'(TYPE) ?= ?(?:MyISAM|InnoDB|HEAP|MEMORY|ISAM|BDB|BerkeleyDB|MERGE|MRG_MyISAM)\b")
 #: InnoDB, which cannot extend a file, gives a « generic error » (168) in place of the system's.
 _NO_SPACE: Final = re.compile(r"\((?:errno|Errcode): (?:27|28|122) |Got error (?:28|122|168) \"")
 _NO_MEMORY: Final = re.compile(r"\((?:errno|Errcode): 12 ")
@@ -146,6 +150,8 @@ def _judged(code: str, text: str, subject: str) -> tuple[Cause, str]:
         return Cause.SETTING, setting
     if code == "1231" and text.endswith("'NULL'"):
         return Cause.HARMLESS, ""  # a saved value put back that was never saved
+    if code == "1064" and (outdated := _OUTDATED.match(text)):
+        return Cause.OUTDATED, outdated[1]
     cause = _CAUSES.get(code, Cause.BACKUP)
     return cause, subject if cause in {Cause.COLLATION, Cause.EXTENSION} else ""
 

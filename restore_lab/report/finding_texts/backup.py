@@ -185,6 +185,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("Load errors on server {used}; the dump is of series {wanted}: they may come from that difference"),
         action=msgid("run the test again with the version of the practice"),
     ),
+    Code.DUMP_SYNTAX_OUTDATED: FindingText(
+        plain=msgid("The backup is written in an old way that no software of today takes as it is."),
+        exact=msgid("Tables refused for naming their engine by TYPE=, as MySQL 4 does: {tables}"),
+        action=msgid("test a copy of the backup in which ENGINE= stands in place of TYPE=, and write this step down"),
+    ),
     Code.EXTENSION_ABSENT: FindingText(
         plain=msgid("The test machine lacks a component that your software uses."),
         exact=msgid("Extension {name}: not in the image of the machine"),
