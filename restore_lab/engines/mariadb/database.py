@@ -10,17 +10,8 @@ from typing import Final
 from restore_lab.counted import KeyCount, ObjectCount, TableCount
 from restore_lab.engines import announced
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
-from restore_lab.engines.mariadb import catalogue, references, spoiling
+from restore_lab.engines.mariadb import catalogue, changing, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
-from restore_lab.engines.mariadb.changing import (
-    Places,
-    Warnings,
-    judge_changes,
-    places,
-    read_places,
-    silenced,
-    zero_dates,
-)
 from restore_lab.engines.mariadb.heads import KEYS_LAST
 from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
 from restore_lab.engines.mariadb.messages import PRIVILEGES, Cause
@@ -58,7 +49,7 @@ class MariadbDatabase:
         self._questioned = None
         passage = Passage(outline=outline_of(dump), make=self._make)
         tally = Tally(word=passage.word, spared=passage.remarks.spared)
-        warnings = Warnings(word=passage.word)
+        warnings = changing.Warnings(word=passage.word)
         done = self.server.feed(
             passage.through(chunks), tally.take, warnings.take, timeout_seconds=self.load_timeout_seconds
         )
@@ -75,9 +66,9 @@ class MariadbDatabase:
         findings = (
             *told,
             *self._changes(warnings, passage.outline, dump),
-            *silenced(warnings, passage.outline, reached_end=tally.reached_end),
+            *changing.silenced(warnings, passage.outline, reached_end=tally.reached_end),
             *self._settings(warnings),
-            *(zero_dates(passage.outline) if announced.all_came(told) else ()),
+            *(changing.zero_dates(passage.outline) if announced.all_came(told) else ()),
             *self._landing(tables),
             *self._definers(),
             *self._without_transactions(tables),
@@ -212,14 +203,15 @@ class MariadbDatabase:
         absent = tuple(catalogue.read_hex(line) for line in answer.splitlines())
         return (finding(Code.DEFINERS_ABSENT, count=len(absent), definer=absent[0]),) if absent else ()
 
-    def _changes(self, warnings: Warnings, outline: Outline, dump: Dump) -> tuple[Finding, ...]:
+    def _changes(self, warnings: changing.Warnings, outline: Outline, dump: Dump) -> tuple[Finding, ...]:
         warnings.close()
-        where = Places()
+        where = changing.Places()
         if columns := warnings.columns():
-            where = read_places(self.server.ask([places(columns)], timeout_seconds=_CATALOGUE_SECONDS))
-        return tuple(judge_changes(warnings, where, outline, dump))
+            answer = self.server.ask([changing.places(columns)], timeout_seconds=_CATALOGUE_SECONDS)
+            where = changing.read_places(answer)
+        return tuple(changing.judge_changes(warnings, where, outline, dump))
 
-    def _settings(self, warnings: Warnings) -> tuple[Finding, ...]:
+    def _settings(self, warnings: changing.Warnings) -> tuple[Finding, ...]:
         """Say what the live server has that this one stands in for: folders of its tables, keys to encrypt them."""
         encrypted = self.server.ask([catalogue.ENCRYPTED], timeout_seconds=_CATALOGUE_SECONDS).strip() != b"0"
         names = (*sorted(warnings.ignored), *(("file_key_management",) if encrypted else ()))

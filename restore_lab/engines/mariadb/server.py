@@ -87,9 +87,7 @@ class LiveServer:
             EngineFailed: it did not come up within 120 s. MachineFailed: as `Machine.run`.
         """
         self._shell(_FOLDERS, self.machine.scratch)
-        accounts = self._new_accounts()
-        default = f"CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE};\n"
-        self._write("accounts.sql", accounts + default)
+        self._write("accounts.sql", f"{self._new_accounts()}CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE};\n")
         self._write("keys", "".join(f"{number};{secrets.token_hex(32)}\n" for number in range(1, _KEYS + 1)))
         try:
             made = self.machine.run(self._install_argv(), timeout_seconds=_START_SECONDS)
