@@ -46,6 +46,7 @@ ACCEPTABLE: Final = frozenset(
         Code.ORPHAN_ROWS_ABOVE_LIVE,
         Code.SEQUENCE_BEHIND,
         Code.VIEW_UNUSABLE,
+        Code.TABLES_LEFT_OUT,
         Code.VIEWS_LEFT_OUT,
         Code.MONTH_SHRUNK,
         Code.MONTH_EMPTY,

@@ -109,6 +109,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.COLLATION_ABSENT: Proof(raises="mariadb-collation", spares="mariadb-newer"),
         Code.ROLES_NOT_IN_BACKUP: Proof(raises="postgresql-roles", spares="postgresql-roles-in-it"),
         Code.DUMP_CUT: Proof(raises="mariadb-forged-end", spares="mariadb-one-insert-a-row"),
+        Code.TABLES_LEFT_OUT: Proof(raises="mariadb-phpmyadmin-table-left-out", spares="mariadb-phpmyadmin"),
         Code.VIEWS_LEFT_OUT: Proof(raises="mariadb-phpmyadmin-view-left-out", spares="mariadb-phpmyadmin"),
         Code.CONTENTS_ABSENT: Proof(raises="postgresql-no-key-and-left-out", spares="postgresql-keys-and-left-out"),
         Code.KEYS_ABSENT: Proof(raises="postgresql-forged-end-behind-rows", spares="postgresql-table-without-key"),

@@ -28,6 +28,8 @@ _STANDS_IN: Final = ("phpMyAdmin", "HeidiSQL", "Adminer", "mysqldump-php")
 _HEADS_ROWS: Final = "npm mysqldump"
 #: It says when a table's rows have come to their end, since its release 2.6.
 _ENDS_ROWS: Final = "mysqldump-php"
+#: It writes a comment in place of what it cannot read, and goes on.
+_GOES_ON: Final = "phpMyAdmin"
 _PG_DUMP: Final = ("pg_dump",)
 _SQLITE: Final = (".dump",)
 #: What may stand open at the end of a whole dump of these tools: nothing of this.
@@ -112,11 +114,14 @@ def _is_never_left_out(named: Named, contents: tuple[Named, ...], outline: Outli
     return outline.wanted[named] == "sequence" and not named.name.startswith(tuple(tables))
 
 
-def left_out(outline: Outline) -> Iterator[Finding]:
-    """Say which views the tool could not read: it announced them, and went on without them."""
-    views = tuple(outline.stand_ins.left_out)
-    if views:
-        yield finding(Code.VIEWS_LEFT_OUT, views=len(views), view=views[0])
+def left_out(outline: Outline, dump: Dump) -> Iterator[Finding]:
+    """Say which tables and views the tool could not read: it announced them, and went on without them."""
+    if dump.tool == _GOES_ON:
+        tables, views = tuple(outline.unread.tables), tuple(outline.unread.views)
+        if tables:
+            yield finding(Code.TABLES_LEFT_OUT, tables=len(tables), table=tables[0] or "?")
+        if views:
+            yield finding(Code.VIEWS_LEFT_OUT, views=len(views), view=views[0])
 
 
 def all_came(findings: Iterable[Finding]) -> bool:

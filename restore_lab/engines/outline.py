@@ -13,9 +13,9 @@ from typing import Final
 from restore_lab.engines import naming
 from restore_lab.engines.filling import Filling
 from restore_lab.engines.naming import Named, named_by, text_of
-from restore_lab.engines.standing_in import StandIns
 from restore_lab.engines.statements import Statement, Statements
 from restore_lab.engines.tokens import Dialect
+from restore_lab.engines.unread import Unread
 from restore_lab.engines.vocabulary import Vocabulary
 from restore_lab.engines.zeros import Zeros
 
@@ -42,8 +42,8 @@ class Outline:
     `past_data` whether anything but contents came after the last of them. `not_made` are databases that the dump uses
     and does not make, `tablespaces` those that it wants, `silences` whether it has a say in warnings. `judgeable` is
     False once the dump does what no dump does, or names more than is kept. `words` are those of a dump of MariaDB
-    outside its rows, `filling` what its comments say of the rows, `zeros` the dates of zero in them, `stand_ins` the
-    views that were announced and left out.
+    outside its rows, `filling` what its comments say of the rows, `zeros` the dates of zero in them, `unread` what
+    the tool could not read.
     """
 
     dialect: Dialect
@@ -64,7 +64,7 @@ class Outline:
     words: Vocabulary = field(default_factory=Vocabulary)
     filling: Filling = field(default_factory=Filling)
     zeros: Zeros = field(default_factory=Zeros)
-    stand_ins: StandIns = field(init=False)
+    unread: Unread = field(init=False)
     _place: str = ""
     _into: str = ""
     _locked: str = ""
@@ -74,7 +74,7 @@ class Outline:
 
     def __post_init__(self) -> None:
         """Begin to read."""
-        self.stand_ins = StandIns(open=self.open)
+        self.unread = Unread(open=self.open)
         self._statements = Statements(
             dialect=self.dialect, one_line_rows=self.one_line_rows, comment=self._comment, statement=self._statement
         )
@@ -126,7 +126,7 @@ class Outline:
                 self.headed.add(Named(text_of(found[2]), text_of(found[1])))
         elif self.dialect is Dialect.MARIADB:
             self.filling.hear(line)
-            self.stand_ins.hear(line)
+            self.unread.hear(line)
 
     def _backslash(self, line: bytes) -> None:
         """Follow psql from database to database; what it is restricted to, it is to be released from."""
@@ -242,7 +242,7 @@ class Outline:
             case b"DROP":
                 self._drop(text)
             case b"ALTER":
-                self.stand_ins.go_on()
+                self.unread.go_on()
                 if found := naming.IDENTITY.search(text):
                     self._want(self._placed(found[1]), "sequence")
                 self.judgeable &= naming.RENAMES.match(text) is None
@@ -269,7 +269,7 @@ class Outline:
             self.judgeable &= not any(self.made.values())
             return
         kind, named = found[1].decode().lower(), self._placed(found[2])
-        self.stand_ins.drop(named.name)
+        self.unread.drop(named.name)
         if kind in {"database", "schema", "owned"}:
             self._drop_place(named.name)
             return

@@ -84,6 +84,19 @@ ROWS: Final = (
         weighing=frozenset({Code.VIEWS_LEFT_OUT}),
     ),
     Row(
+        name="mariadb-phpmyadmin-table-left-out",
+        backup=WHOLE,
+        damage=(
+            foreign.phpmyadmin,
+            doing.replaced(
+                b"COMMIT;",
+                b"-- Error reading structure for table cabinet.acte: #130 - Incorrect file format\n" + b"COMMIT;",
+            ),
+        ),
+        done="in the shape of phpMyAdmin, which says of a table that it could not read it",
+        weighing=frozenset({Code.TABLES_LEFT_OUT}),
+    ),
+    Row(
         name="mariadb-type-in-place-of-engine",
         backup=WHOLE,
         damage=(doing.as_mysqldump_9, doing.replaced(b" ENGINE=", b" TYPE=")),

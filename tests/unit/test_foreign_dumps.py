@@ -17,7 +17,7 @@ from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.mariadb.load import Passage, outline_of
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
-from restore_lab.findings import Code, finding
+from restore_lab.findings import Code, Finding, finding
 
 OWN: Final = """-- MariaDB dump 10.19  Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)
 -- Server version\t10.11.19-MariaDB-0+deb12u1
@@ -70,6 +70,11 @@ def read(data: bytes, *, piece_bytes: int = 65_536) -> tuple[Dump, Outline]:
 def cut(data: bytes, *, refused: bool = False) -> list[Code]:
     dump, outline = read(data)
     return [one.code for one in announced.cut(outline, dump, refused=refused)]
+
+
+def told(data: bytes) -> list[Finding]:
+    dump, outline = read(data)
+    return list(announced.left_out(outline, dump))
 
 
 @pytest.mark.parametrize("tool", SHAPES)
@@ -186,7 +191,7 @@ def test_a_view_that_phpmyadmin_could_not_read_is_no_cut(said: bytes, *, keys: b
     outline = read(data)[1]
 
     assert cut(data) == ([] if said or keys else [Code.DUMP_CUT])  # without either, it looks as one cut there
-    assert list(announced.left_out(outline)) == (LEFT_OUT if said or keys else [])
+    assert told(data) == (LEFT_OUT if said or keys else [])
     assert outline.judgeable
     assert not outline.made.get("view")
 
@@ -197,17 +202,53 @@ def test_a_view_that_came_is_not_left_out_and_one_that_was_cut_off_is_cut() -> N
     before = data.index(b"DROP TABLE IF EXISTS `dernieres`")
     about_a_table = foreign.REFUSED.replace(b"dernieres", b"patient")
 
-    assert list(announced.left_out(read(data)[1])) == []
+    assert told(data) == []
     for part in (data[:at], data[:before] + foreign.REFUSED, data[:at] + about_a_table):
         assert cut(part + foreign.PHPMYADMIN_END.encode()) == [Code.DUMP_CUT]
+
+
+#: As releases of two ages wrote it, of its structure or its rows; `{}` is where the server's own words follow.
+UNREAD: Final = (
+    ("-- Error reading structure for table cabinet.courrier: #130 - {}\n", "courrier"),
+    ("-- Erreur de lecture de structure pour la table cabinet.courrier : #1932 - {}\n", "courrier"),
+    ("-- Error reading data for table mon cabinet.le courrier: #1142 - {}\n", "le courrier"),
+    ("-- in use(#1033 - {})\n", ""),
+)
+
+
+@pytest.mark.parametrize(("said", "table"), UNREAD)
+def test_a_table_that_phpmyadmin_could_not_read_is_lost(said: str, table: str) -> None:
+    data = foreign.phpmyadmin(OWN.encode())
+    at = data.index(b"--\n-- Dumping data for table `patient`")
+    lost = data[:at] + said.format("Incorrect information in file: 'a.b'").encode() + data[at:]
+
+    assert told(lost) == [finding(Code.TABLES_LEFT_OUT, tables=1, table=table or "?")]
+    assert told(lost.replace(b"Incorrect", b"SHOW VIEW"))[0].code is Code.VIEWS_LEFT_OUT
+    assert cut(lost) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"-- Ticket cabinet #1234\n",
+        b"-- Host: 127.0.0.1:3306 #12 -\n",
+        b"-- RELATIONSHIPS FOR TABLE `patient`:\n",
+        b"INSERT INTO `patient` VALUES (9, '\n-- Error reading data for table cabinet.patient: #1142 - \n');\n",
+    ],
+)
+def test_what_is_no_such_message_tells_of_no_table(said: bytes) -> None:
+    data = foreign.phpmyadmin(OWN.encode())
+    at = data.index(b"--\n-- Dumping data for table `patient`")
+
+    assert told(data[:at] + said + data[at:]) == []
 
 
 @pytest.mark.parametrize("tool", SHAPES)
 def test_no_other_tool_leaves_its_view_out(tool: str) -> None:
     data = SHAPES[tool][0](OWN.encode())
 
-    assert list(announced.left_out(read(data)[1])) == []
-    assert list(announced.left_out(read(data[: data.index(SHAPES[tool][2])])[1])) == []
+    assert told(data) == []
+    assert told(data[: data.index(SHAPES[tool][2])]) == []
 
 
 def test_what_stood_in_for_a_view_may_go_and_a_table_may_not() -> None:

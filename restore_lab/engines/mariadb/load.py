@@ -192,7 +192,7 @@ def judge(tally: Tally, passage: Passage, dump: Dump, tables: frozenset[str]) ->
     if passage.read_to_end:
         refused = any(one.code in {Code.LOAD_ERRORS, Code.LOAD_STOPPED} for one in findings)
         findings += announced.cut(passage.outline, dump, refused=refused)
-        findings += announced.left_out(passage.outline)
+        findings += announced.left_out(passage.outline, dump)
     if passage.lacks_end_mark(dump):
         findings.append(finding(Code.END_MARK_ABSENT))
     return tuple(findings)

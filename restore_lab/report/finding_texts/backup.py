@@ -215,6 +215,11 @@ BACKUP_TEXTS: Final = {
         exact=msgid("End mark of the dump not seen in the last 64 KiB"),
         action=msgid("check that backups run to their end"),
     ),
+    Code.TABLES_LEFT_OUT: FindingText(
+        plain=msgid("A part of the records could not be read when the backup was made, and is not in it ({table})."),
+        exact=msgid("Tables that the tool could not read and left out: {tables}; first: {table}"),
+        action=msgid("check this part in the live software, then make a new backup"),
+    ),
     Code.VIEWS_LEFT_OUT: FindingText(
         plain=msgid("A part of the software's mechanism is not in the backup ({view}); the records are not concerned."),
         exact=msgid("Views that the tool could not read and left out: {views}; first: {view}"),
