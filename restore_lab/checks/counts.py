@@ -18,6 +18,7 @@ from restore_lab.settings import STRICT
 class Counts:
     """`main` tables must be there, must not be empty and must not shrink; `at_least` gives minima by table.
 
+    A table may be named without its database where only one of those that came back has it (`Inventory.meant_by`).
     `by_month` gives the column that dates the rows of a main table: a month that was over when the backup was taken
     must not lose rows either. `may_shrink` names main tables that are purged by design: of these only a month without
     a row, after the oldest that the purge left, is worth a word.
