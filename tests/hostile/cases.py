@@ -1,86 +1,24 @@
-"""A hostile case: what a backup, or what lies around it, tries; how its drill must end; the drill itself."""
+"""A hostile case: what a backup, or what lies around it, tries, and how its drill must end."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
-from hostile.escapes import Canaries, canaries, left_behind
-from integration.damaged import (
-    ENGINE_NAMES,
-    FAILED,
-    INCONCLUSIVE,
-    PASSED,
-    RESERVED,
-    ZONE,
-    as_usual,
-    said_of,
-    weighing,
-)
+from hostile.escapes import Canaries
+from integration.damaged import ENGINE_NAMES, FAILED, INCONCLUSIVE, PASSED, RESERVED, ZONE, as_usual
 from integration.damaged_making import Backup, lacking, made
 from integration.damaged_practice import DATABASE, DAY
 
-from restore_lab import drill
-from restore_lab.drill import Outcome
 from restore_lab.events import Event
 from restore_lab.evidence import Evidence, Verdict
 from restore_lab.findings import Code
-from restore_lab.lab import load_lab
-from restore_lab.scenario import load_scenario
 
-_LAB: Final = """
-[practice]
-name = "Cabinet de l'Essai"
-doctor = "Dr Essai"
-[contractor]
-name = "Prestataire d'essai"
-[signature]
-key = "keys/signing-key.pem"
-certificate = "keys/signing-cert.pem"
-[mail]
-host = "localhost"
-security = "none"
-sender = "essai@example.org"
-to = "cabinet@example.org"
-[[place]]
-name = "records"
-label = "Dossiers"
-backup_every_days = 100_000
-[place.backup]
-kind = "directory"
-path = "backups"
-pattern = "{pattern}"
-settle_seconds = 0.3
-"""
-_SCENARIO: Final = """
-title = "Essai"
-[[restore]]
-place = "records"
-machine = {machine}
-{options}
-[[restore.check]]
-kind = "integrity"
-[[restore.check]]
-kind = "objects"
-[[restore.check]]
-kind = "foreign_keys"
-[[restore.check]]
-kind = "counts"
-main = ["patient", "consultation", "courrier"]
-at_least = {{ courrier = 130 }}
-[[restore.check]]
-kind = "freshness"
-table = "consultation"
-column = "commencee_le"
-"""
 #: Beyond it a drill hangs.
 MOST_SECONDS: Final = 240
 EXIT_CODES: Final = {Verdict.PASSED: 0, Verdict.PASSED_WITH_RESERVATIONS: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3}
@@ -99,6 +37,10 @@ Making = Callable[[Canaries, bytes], bytes]
 Placing = Callable[[Canaries, Path, bytes], None]
 #: Is told of each event of the drill.
 Meddling = Callable[[Canaries, Path, Event], None]
+#: What stands around the lab while its drill runs: a server, a clock, an earlier drill.
+Surroundings = Callable[[Canaries, Path], AbstractContextManager[object]]
+#: Looks at the lab and its evidence once the drill is over, and says what is wrong.
+Looking = Callable[[Path, Evidence], Iterable[str]]
 
 
 def usual(_set_out: Canaries, folder: Path, content: bytes) -> None:
@@ -110,6 +52,16 @@ def unmoved(_set_out: Canaries, _root: Path, _event: Event) -> None:
     """Do nothing while the drill runs."""
 
 
+def nothing_around(_set_out: Canaries, _root: Path) -> AbstractContextManager[object]:
+    """Nothing stands around the lab."""
+    return nullcontext()
+
+
+def well(_root: Path, _evidence: Evidence) -> Iterable[str]:
+    """Nothing further is looked at."""
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """One attack: what it tries, and how the drill must end.
@@ -118,6 +70,7 @@ class Case:
     canaries; `making` changes the bytes otherwise. `runs` says that the attack's own command must have been seen to
     run within the machine: else nothing would show that the attack is one; `changes` that the folder of backups is
     changed by the case itself, `root` that nobody else can make it. A case that passes says why in `harmless`.
+    `checks` stand for the usual ones, on what is no database. A drill that takes longer than `most_seconds` hangs.
     """
 
     name: str
@@ -132,9 +85,13 @@ class Case:
     making: Making | None = None
     placing: Placing = usual
     meddling: Meddling = unmoved
+    surroundings: Surroundings = nothing_around
+    looking: Looking = well
     pattern: str = "cabinet_%Y-%m-%d.*"
     options: str = ""
+    checks: str = ""
     limits: str = ""
+    most_seconds: int = MOST_SECONDS
     tool: tuple[str, ...] = ()
     runs: bool = False
     changes: bool = False
@@ -219,103 +176,9 @@ def _before_the_end(content: bytes, attack: bytes) -> bytes:
     return head + attack + b"\n" + mark + tail
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """What came of a case."""
-
-    evidence: Evidence
-    exit_code: int
-    report_fault: str
-    ran: bool
-    escapes: tuple[str, ...]
-    left: tuple[str, ...]
-    untouched: bool
-
-    def wrongs(self, case: Case) -> list[str]:
-        """Say all that is not as the case declares."""
-        found = [*(f"escaped: {one}" for one in self.escapes), *(f"left: {one}" for one in self.left)]
-        if (self.evidence.verdict, weighing(self.evidence)) != (case.verdict, case.weighing):
-            found.append(f"another end: {said_of(self.evidence)}")
-        if self.exit_code != case.exit_code:
-            found.append(f"exit code {self.exit_code}, expected {case.exit_code}")
-        if self.report_fault:
-            found.append(f"no report: {self.report_fault}")
-        if case.runs and not self.ran:
-            found.append("the attack was not seen to run within the machine")
-        if not self.untouched:
-            found.append("the folder of backups was written to")
-        return found
-
-
-class Hung(BaseException):
-    """A drill did not end; no handler of errors may take it for one."""
-
-
-@contextmanager
-def in_time(seconds: int = MOST_SECONDS) -> Iterator[None]:
-    """End what hangs."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise Hung(f"no end after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def absence(case: Case) -> str | None:
     """Say what a case needs and this host has not; None when it can be carried out."""
     return "root" if case.root and os.geteuid() != 0 else lacking(case.backup.server)
-
-
-def a_lab(case: Case, root: Path, keys: Path) -> None:
-    """Make the lab of a case, still without a backup."""
-    scenario = root / "scenarios" / "annual"
-    for folder in (scenario, root / "backups"):
-        folder.mkdir(parents=True)
-    shutil.copytree(keys, root / "keys")
-    (root / "lab.toml").write_text(_LAB.format(pattern=case.pattern), "utf-8")
-    machine = f'{{ kind = "{case.machine}"{case.limits} }}'
-    options = case.options or f'engine = {{ kind = "{case.engine}", load_timeout_seconds = 60 }}'
-    (scenario / "scenario.toml").write_text(_SCENARIO.format(machine=machine, options=options), "utf-8")
-
-
-def carry_out(case: Case, root: Path, keys: Path) -> Seen:
-    """Run the drill of a case in a new lab, among canaries of its own."""
-    a_lab(case, root, keys)
-    with canaries() as set_out:
-        case.placing(set_out, root / "backups", case.content(set_out))
-        before = _as_it_is(root / "backups")
-        with in_time():
-            outcome = _drilled(root, lambda event: case.meddling(set_out, root, event))
-        lab_id = load_lab(root).lab_id
-        return Seen(
-            evidence=outcome.evidence,
-            exit_code=int(outcome.exit_code),
-            report_fault=outcome.recorded.report_fault or "",
-            left=tuple(left_behind(lab_id, set_out)),
-            escapes=tuple(set_out.escaped(root)),
-            ran=set_out.inside,
-            untouched=case.changes or _as_it_is(root / "backups") == before,
-        )
-
-
-def _drilled(root: Path, hear: Callable[[Event], None]) -> Outcome:
-    lab = load_lab(root)
-    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=hear)
-
-
-def _as_it_is(folder: Path) -> list[tuple[str, int, int, int]]:
-    """Name, kind, size and last change of what lies in a folder."""
-    found = []
-    for entry in os.scandir(os.fsencode(folder)):
-        status = entry.stat(follow_symlinks=False)
-        found.append((os.fsdecode(entry.name), status.st_mode, status.st_size, status.st_mtime_ns))
-    return sorted(found)
 
 
 def written_on_the_day(path: Path, content: bytes) -> None:

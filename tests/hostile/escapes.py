@@ -90,9 +90,15 @@ class Canaries:
             text = text.replace(f"@{word}@", value)
         return text
 
-    def escaped(self, root: Path, *outputs: bytes) -> list[str]:
-        """Say what got out: marks on the host, calls, processes, a secret read, letters that steer a terminal."""
-        return [*self._marks(), *self._called, *sorted(self.outside), *self._told(root, outputs)]
+    def escaped(self, root: Path, *outputs: bytes, printed: bytes = b"") -> list[str]:
+        """Say what got out: marks on the host, calls, processes, a secret read, letters that steer a terminal.
+
+        `outputs` are of a terminal with colours of ours, `printed` is of one without: no control in it is ours.
+        """
+        told = [*self._told(root, (*outputs, printed))]
+        if _STEERING.search(printed.decode("utf-8", "replace")):
+            told.append("raw controls in what was printed")
+        return [*self._marks(), *self._called, *sorted(self.outside), *told]
 
     def watch(self, over: threading.Event, sockets: list[socket.socket]) -> None:
         """Look at the sockets and at the processes of this host until it is over."""

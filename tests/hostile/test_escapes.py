@@ -144,6 +144,13 @@ def test_a_title_given_to_the_terminal_is_told(set_out: Canaries, tmp_path: Path
     assert set_out.escaped(tmp_path, f"{TITLE_OF_TERMINAL}{set_out.token}\x07".encode())
 
 
+@pytest.mark.parametrize("raw", ["\x1b[2J", "\x1b[31m", "\u202eabc", "\x07"])
+def test_a_control_that_was_printed_where_none_is_ours_is_told(set_out: Canaries, raw: str, tmp_path: Path) -> None:
+    assert set_out.escaped(tmp_path, printed=b"  found TABLE_MISSING name \\x1b[2J\r\n") == []
+    assert set_out.escaped(tmp_path, printed=raw.encode()) == ["raw controls in what was printed"]
+    assert len(set_out.escaped(tmp_path, printed=set_out.secret.encode())) == 1
+
+
 def test_a_folder_of_a_lab_that_is_left_is_told(set_out: Canaries) -> None:
     folder = MEMORY_FOLDER / f"{PREFIX}{set_out.token}"
     folder.mkdir()

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from hostile import hostile_page
-from hostile.cases import Case, absence, carry_out
+from hostile.carrying import carry_out
+from hostile.cases import Case, absence
 from integration.damaged_making import WORKSHOP
 from needs import absent
 

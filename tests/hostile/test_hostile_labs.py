@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from hostile import around, hostile_page
-from hostile.cases import Case, a_lab
+from hostile.carrying import a_lab
+from hostile.cases import Case
 from hostile.escapes import TITLE_OF_TERMINAL, canaries, left_behind
 from integration.damaged import as_usual
 from integration.damaged_practice import DAY

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from hostile.cases import Case, a_lab
+from hostile.carrying import a_lab
+from hostile.cases import Case
 from hostile.escapes import canaries
 from integration.damaged import as_usual
 from node.access import LOOPBACK
