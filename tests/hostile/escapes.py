@@ -16,8 +16,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Final
 
@@ -40,11 +41,20 @@ _STEERING: Final = re.compile(
 _SCRIPT: Final = """
 for folder in {folders}; do echo {token} >$folder/{token}; done
 for address in {addresses}; do
-  timeout 2 bash -c "echo {token} >/dev/tcp/$address/{port}; echo {token} >/dev/udp/$address/{port}"
+  case $address in
+    fe80:*) for link in /sys/class/net/*; do [ ${{link##*/}} = lo ] || echo $address%${{link##*/}}; done ;;
+    *) echo $address ;;
+  esac
+done | while read -r address; do
+  timeout 2 bash -c "echo {token} >/dev/tcp/$address/{port}; echo {token} >/dev/udp/$address/{port}" &
 done
 setsid sleep {number} &
 sleep 0.7
 """
+#: Addresses of IPv6 that this host has, and the links that they are of: `if_inet6` of proc(5).
+_ADDRESSES: Final = Path("/proc/net/if_inet6")
+#: Ends of containers' own cables, which come and go with them.
+_CABLES: Final = "veth"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -80,7 +90,7 @@ class Canaries:
         words = {
             "SH": self.script,
             "FOLDER": str(self.folder),
-            "ADDRESS": self.addresses[-1],
+            "ADDRESS": [address for address in self.addresses if ":" not in address][-1],
             "PORT": str(self.port),
             "TOKEN": self.token,
             "SECRET": self.secret,
@@ -160,7 +170,7 @@ def canaries() -> Iterator[Canaries]:
     """Set canaries out for a block, and take them in."""
     sockets = _listening()
     folder = Path(tempfile.mkdtemp(prefix="canaries-", dir="/var/tmp"))
-    set_out = Canaries(folder=folder, port=sockets[0].getsockname()[1], addresses=_addresses())
+    set_out = Canaries(folder=folder, port=sockets[0].getsockname()[1], addresses=addresses())
     folder.chmod(0o777)
     (folder / "secret").write_text(f"{set_out.secret}\n", "ascii")
     (folder / "read.sql").write_text(f'CREATE TABLE "{set_out.secret}" (id INT);\n', "ascii")
@@ -183,28 +193,61 @@ def canaries() -> Iterator[Canaries]:
 
 
 def _listening() -> list[socket.socket]:
-    """Listen on every address of this host, by TCP and by datagrams, at one port."""
+    """Listen on every address of this host, by TCP and by datagrams, at one port; and at an abstract Unix socket."""
     while True:
-        first = socket.create_server(("0.0.0.0", 0), backlog=64)  # noqa: S104 - on every address on purpose
-        port = first.getsockname()[1]
-        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            datagrams.bind(("0.0.0.0", port))  # noqa: S104 - as above
-        except OSError:
-            first.close()
-            datagrams.close()
-            continue
-        nearby = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        nearby.bind(f"\0/canary/.s.PGSQL.{port}")
-        nearby.listen()
-        return [first, datagrams, nearby]
+        with ExitStack() as opened:
+            first = opened.enter_context(_bound(socket.AF_INET, socket.SOCK_STREAM, 0))
+            port = first.getsockname()[1]
+            try:
+                further = [opened.enter_context(_bound(family, kind, port)) for family, kind in _further()]
+            except OSError:  # somebody else has that port
+                continue
+            nearby = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            nearby.bind(f"\0/canary/.s.PGSQL.{port}")
+            nearby.listen()
+            opened.pop_all()
+            return [first, *further, nearby]
 
 
-def _addresses() -> tuple[str, ...]:
-    """Loopback first, then every further address of this host; the engine's bridge is among them where there is one."""
+def _further() -> list[tuple[socket.AddressFamily, socket.SocketKind]]:
+    """What is listened at beside TCP of IPv4; IPv6 where this host has it."""
+    datagrams = [(socket.AF_INET, socket.SOCK_DGRAM)]
+    if not _ADDRESSES.exists():
+        return datagrams
+    return [*datagrams, (socket.AF_INET6, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_DGRAM)]
+
+
+def _bound(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> socket.socket:
+    one = socket.socket(family, kind)
+    try:
+        if family is socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(("::" if family is socket.AF_INET6 else "0.0.0.0", port))  # noqa: S104 - on every address on purpose
+        if kind is socket.SOCK_STREAM:
+            one.listen(64)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def addresses() -> tuple[str, ...]:
+    """Loopback first, then every further address of this host, IPv4 before IPv6; the engine's bridge has some of them.
+
+    Those of a link (`fe80:`) are without its name, which is another on the other side.
+    """
     listed = subprocess.run(("hostname", "--all-ip-addresses"), capture_output=True, check=True, timeout=20)
     further = [word for word in listed.stdout.decode("ascii").split() if ":" not in word]
-    return tuple(dict.fromkeys(("127.0.0.1", *further)))
+    return tuple(dict.fromkeys(("127.0.0.1", *further, *(address for address, _ in addresses_of_links()))))
+
+
+def addresses_of_links() -> list[tuple[str, str]]:
+    """Every address of IPv6 of this host with the link it is of, loopback first."""
+    lines = _ADDRESSES.read_text("ascii").splitlines() if _ADDRESSES.exists() else []
+    found = [(str(IPv6Address(bytes.fromhex(words[0]))), words[-1]) for words in map(str.split, lines)]
+    return sorted(
+        ((one, link) for one, link in found if not link.startswith(_CABLES)), key=lambda pair: pair[1] != "lo"
+    )
 
 
 def left_behind(lab_id: str, set_out: Canaries) -> list[str]:

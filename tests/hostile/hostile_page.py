@@ -36,8 +36,8 @@ After each drill these are looked for, by names that nobody could have guessed; 
 
 - a **mark**: a file in a folder of this host that is open to all, in `/tmp`, `/var/tmp`, `/dev/shm`, `/run`, `/root`,
   `/home` or `/`; something gone from that folder;
-- a **call**: a connection or a datagram at a port on every address of this host, Docker's bridge among them, and a
-  connection at an abstract Unix socket;
+- a **call**: a connection or a datagram at a port on every address of this host, IPv4 and IPv6, Docker's bridge among
+  them, and a connection at an abstract Unix socket;
 - a **process** of the attack among the host's own, while the drill runs or after it;
 - a **secret** of this host's in anything the drill stored, printed or put into its mail, and letters that steer a
   terminal, raw;

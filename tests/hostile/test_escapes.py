@@ -15,7 +15,7 @@ from pathlib import Path
 
 import needs
 import pytest
-from hostile.escapes import TITLE_OF_TERMINAL, Canaries, canaries, left_behind
+from hostile.escapes import TITLE_OF_TERMINAL, Canaries, addresses_of_links, canaries, left_behind
 
 from restore_lab.sandboxes.container.plan import LAB_LABEL
 from restore_lab.sandboxes.local.folder import MEMORY_FOLDER, PREFIX
@@ -31,6 +31,11 @@ def set_out() -> Iterator[Canaries]:
 
 def run(command: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(("/bin/sh", "-c", command), capture_output=True, check=False, timeout=60)
+
+
+def of_old(set_out: Canaries) -> list[str]:
+    """The addresses of IPv4."""
+    return [address for address in set_out.addresses if ":" not in address]
 
 
 def end(number: str) -> None:
@@ -63,7 +68,11 @@ def test_the_attack_itself_sets_off_every_canary_when_nothing_holds_it(set_out: 
 
     where = [str(set_out.folder), "/tmp", "/var/tmp", "/dev/shm"]  # noqa: S108 - where marks are looked for
     assert {f"a mark in {folder}" for folder in where} <= set(told)
-    assert told.count("a call at AF_INET") == told.count("a datagram at AF_INET") == len(set_out.addresses)
+    for family, count in (
+        ("AF_INET", len(of_old(set_out))),
+        ("AF_INET6", len(set_out.addresses) - len(of_old(set_out))),
+    ):
+        assert told.count(f"a call at {family}") == told.count(f"a datagram at {family}") == count, family
     assert "a process outside" in told
     assert left == ["a process"]
     assert not set_out.inside
@@ -72,14 +81,27 @@ def test_the_attack_itself_sets_off_every_canary_when_nothing_holds_it(set_out: 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_every_address_of_the_host_is_listened_at(set_out: Canaries, kind: socket.SocketKind, tmp_path: Path) -> None:
     assert set_out.addresses[0] == "127.0.0.1"
-    for address in set_out.addresses:
-        with socket.socket(socket.AF_INET, kind) as calling:
-            calling.connect((address, set_out.port))
+    called: list[tuple[socket.AddressFamily, tuple[str | int, ...]]]
+    called = [(socket.AF_INET, (address, set_out.port)) for address in of_old(set_out)]
+    for address, link in addresses_of_links():
+        called.append((socket.AF_INET6, (address, set_out.port, 0, socket.if_nametoindex(link))))
+    for family, address_of in called:
+        with socket.socket(family, kind) as calling:
+            calling.connect(address_of)
             calling.send(b"x")
 
     time.sleep(0.3)
 
-    assert len(set_out.escaped(tmp_path)) == len(set_out.addresses)
+    what = "a datagram" if kind is socket.SOCK_DGRAM else "a call"
+    assert sorted(set_out.escaped(tmp_path)) == sorted(f"{what} at {family.name}" for family, _ in called)
+
+
+def test_the_loopback_of_ipv6_is_aimed_at_where_this_host_has_one(set_out: Canaries) -> None:
+    if not Path("/proc/net/if_inet6").read_text("ascii").strip():
+        needs.absent("IPv6")
+
+    assert "::1" in set_out.addresses
+    assert ":" not in set_out.aimed("@ADDRESS@")
 
 
 def test_an_abstract_socket_is_listened_at(set_out: Canaries, tmp_path: Path) -> None:
@@ -163,6 +185,24 @@ def test_a_folder_of_a_lab_that_is_left_is_told(set_out: Canaries) -> None:
     finally:
         (folder / "label.json").unlink()
         folder.rmdir()
+
+
+@pytest.mark.docker
+def test_the_attack_in_a_container_with_a_network_reaches_the_canaries(set_out: Canaries, tmp_path: Path) -> None:
+    """What holds no more than Docker does by itself is seen to get out: silence elsewhere is no deaf listener."""
+    docker = needs.program("docker")
+    image = "restore-lab/base:bookworm"
+    if subprocess.run((docker, "image", "inspect", image), capture_output=True, check=False, timeout=60).returncode:
+        needs.absent(image)
+
+    argv = (docker, "run", "--rm", "--entrypoint=/bin/sh", image, "-c", set_out.script)
+    subprocess.run(argv, capture_output=True, check=False, timeout=60)
+    time.sleep(0.3)
+
+    told = set(set_out.escaped(tmp_path))
+    assert {"a call at AF_INET", "a datagram at AF_INET"} <= told
+    assert set_out.inside
+    assert not any(one.startswith("a mark") for one in told)
 
 
 @pytest.mark.docker
