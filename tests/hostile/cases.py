@@ -27,6 +27,9 @@ _PLAIN: Final = {
     "mariadb": ("mariadb-dump", "--routines", "--triggers", "--single-transaction", DATABASE),
     "sqlite": ("dump",),
 }
+#: Archives of documents hold what they are made of; no database stands behind them.
+_MADE_ON: Final = {"files": "sqlite"}
+_NAMES: Final = {**ENGINE_NAMES, "files": "documents"}
 
 #: A container with little memory and disk.
 SMALL: Final = ", memory_bytes = 600_000_000, disk_bytes = 300_000_000"
@@ -102,7 +105,8 @@ class Case:
     @property
     def backup(self) -> Backup:
         """The whole backup that the attack is put into."""
-        return Backup(engine=self.engine, series=self.series, tool=self.tool or _PLAIN[self.engine])
+        engine = _MADE_ON.get(self.engine, self.engine)
+        return Backup(engine=engine, series=self.series, tool=self.tool or _PLAIN[engine])
 
     @property
     def exit_code(self) -> int:
@@ -117,7 +121,7 @@ class Case:
     @property
     def where(self) -> str:
         """Engine and machine, for people."""
-        return f"{ENGINE_NAMES[self.engine]} {self.series}".strip() + f", {self.machine}"
+        return f"{_NAMES[self.engine]} {self.series}".strip() + f", {self.machine}"
 
     def content(self, set_out: Canaries) -> bytes:
         """The bytes of the backup."""

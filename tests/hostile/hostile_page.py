@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from hostile import cases_mariadb, cases_others, cases_postgresql, cases_postgresql_lies, cases_sqlite
+from hostile import (
+    cases_documents,
+    cases_labs,
+    cases_mariadb,
+    cases_nodes,
+    cases_others,
+    cases_postgresql,
+    cases_postgresql_lies,
+    cases_sqlite,
+)
 from hostile.cases import Case
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "hostile.md"
@@ -14,6 +23,9 @@ TABLES: Final = {
     "MariaDB": cases_mariadb.CASES,
     "SQLite": cases_sqlite.CASES,
     "Layers, files and folders, whatever the engine": cases_others.CASES,
+    "Archives of documents": cases_documents.CASES,
+    "Servers that stand where the test node should": cases_nodes.CASES,
+    "The lab itself": cases_labs.CASES,
 }
 CASES: Final = {case.name: case for cases in TABLES.values() for case in cases}
 UNKNOWN: Final = "to come"
@@ -24,9 +36,10 @@ _HEAD: Final = (
 _INTRODUCTION: Final = """# Hostile backups
 
 What a drill says of backups, and of what lies around them, that were made to hurt. Every row is a whole backup of a
-small invented practice with an attack put into it, and a whole drill of it. `tests/hostile/cases_*.py` declare the
-rows; `test_hostile_cases.py` carries them out and reads this page: a part of them with every `tox`, all of them with
-`tox -e hostile`. To write it anew, all of it or the rows that are named:
+small invented practice with an attack put into it or around it - an archive, a server in the node's place, a clock -
+and a whole drill of it. `tests/hostile/cases_*.py` declare the rows; `test_hostile_cases.py` carries them out and reads
+this page: a part of them with every `tox`, all of them with `tox -e hostile`. To write it anew, all of it or the rows
+that are named:
 
 ```text
 PYTHONPATH=tests python tests/hostile/test_hostile_cases.py [row ...]
@@ -67,11 +80,16 @@ def on_the_page() -> dict[str, tuple[str, ...]]:
     return {cells[0].strip("*`"): cells for cells in rows}
 
 
-def write(seen: dict[str, str]) -> None:
-    """Write the page; a row that was not carried out keeps what it said."""
+def text(seen: dict[str, str]) -> str:
+    """Give the page; a row that was not carried out keeps what it said."""
     before = {name: cells[-1] for name, cells in on_the_page().items()}
     parts = [_INTRODUCTION]
     for title, cases in TABLES.items():
         lines = [f"| {' | '.join((*declared(case), (before | seen).get(case.name, UNKNOWN)))} |" for case in cases]
         parts.append("\n".join((f"## {title}\n", *_HEAD, *lines)) + "\n")
-    PAGE.write_text("\n".join(parts), "utf-8")
+    return "\n".join(parts)
+
+
+def write(seen: dict[str, str]) -> None:
+    """Write the page."""
+    PAGE.write_text(text(seen), "utf-8")

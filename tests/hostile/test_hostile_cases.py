@@ -63,6 +63,7 @@ def test_the_page_says_what_the_rows_declare_and_no_escape() -> None:
         name: hostile_page.declared(case) for name, case in hostile_page.CASES.items()
     }
     assert {cells[-1] for cells in on_the_page.values()} == {"none"}
+    assert hostile_page.PAGE.read_text("utf-8") == hostile_page.text({})
 
 
 def test_there_are_enough_and_each_name_is_used_once() -> None:
