@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from restore_lab.durable import put_off
 from restore_lab.engines.base import Dump, Engine
-from restore_lab.evidence import ApplicationRecord, Conditions, Isolation
+from restore_lab.evidence import ApplicationRecord, Conditions, Isolation, Removal
 from restore_lab.findings import Code
 from restore_lab.lab import Lab
 from restore_lab.notebook import Notebook
@@ -55,7 +55,7 @@ class Lending:
 
     @contextmanager
     def machine(self, ground: Ground, *, backup_bytes: int) -> Iterator[Machine]:
-        """Lend a machine for as long as the block lasts; what is not gone afterwards is a finding.
+        """Lend a machine for as long as the block lasts; what is not gone afterwards is a finding, lent or not.
 
         Raises:
             MachineFailed: it could not be made, or broke.
@@ -86,6 +86,7 @@ class Lending:
             memory_bytes=memory_mb * 1024**2,
             expires_at=datetime.now(UTC) + _MACHINE_LIFE,
             timezone=self.lab.settings.practice.timezone,
+            hear_left=self._keep_removals,
         )
 
     @contextmanager
@@ -97,9 +98,12 @@ class Lending:
                 yield machine
         finally:
             if machine is not None:
-                self.notes.keep(removals=(*self.notes.record.removals, *machine.removals()))
-                for left in (removal for removal in machine.removals() if not removal.gone):
-                    self.notes.note(Code.COPY_NOT_SHOWN_GONE, kind=left.kind, name=left.name)
+                self._keep_removals(machine.removals())
+
+    def _keep_removals(self, removals: tuple[Removal, ...]) -> None:
+        self.notes.keep(removals=(*self.notes.record.removals, *removals))
+        for left in (removal for removal in removals if not removal.gone):
+            self.notes.note(Code.COPY_NOT_SHOWN_GONE, kind=left.kind, name=left.name)
 
     def _look_at(self, machine: Machine) -> None:
         """Keep what holds the first machine; say of each what is less than sealed."""

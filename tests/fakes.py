@@ -198,8 +198,13 @@ class FakeSandbox:
 
     @contextmanager
     def machine(self, need: Need) -> Iterator[Machine]:
-        _raise(self.faults, "create")
         live = FakeMachine(sandbox=self, label=f"{need.drill_id}/{need.restore_id}", created_at=datetime.now(UTC))
+        try:
+            _raise(self.faults, "create")
+        except BaseException:
+            live.destroyed = True
+            need.hear_left(tuple(one for one in live.removals() if not one.gone))
+            raise
         self.lent.append(live)
         self.needs.append(need)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -11,7 +11,11 @@ from typing import Protocol, runtime_checkable
 from restore_lab.evidence import Conditions, Removal
 from restore_lab.process import KEPT_OUTPUT_BYTES, Completed
 
-__all__ = ["KEPT_OUTPUT_BYTES", "Completed", "Handle", "Hosting", "Machine", "Need", "Sandbox", "Server"]
+__all__ = ["KEPT_OUTPUT_BYTES", "Completed", "Handle", "Hosting", "Machine", "Need", "Sandbox", "Server", "lent"]
+
+
+def _unheard(_left: tuple[Removal, ...]) -> None:
+    """Nobody asks what a machine that could not be lent left."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +39,8 @@ class Server:
 class Need:
     """What a restore asks of a machine; sizes in bytes, `expires_at` is when a sweep may take it for dead.
 
-    Its servers live in `timezone`, as those of the practice do (IANA time zone database).
+    Its servers live in `timezone`, as those of the practice do (IANA time zone database). `hear_left` hears what is not
+    shown to be gone of a machine that could not be lent: there is none whose `removals()` could be asked.
     """
 
     lab_id: str
@@ -46,6 +51,7 @@ class Need:
     memory_bytes: int
     expires_at: datetime
     timezone: str = "UTC"
+    hear_left: Callable[[tuple[Removal, ...]], None] = _unheard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,8 +127,9 @@ class Sandbox(Protocol):
     def machine(self, need: Need) -> AbstractContextManager[Machine]:
         """Lend a machine for as long as the block lasts.
 
-        On every way out the machine is destroyed and looked up; `removals()` of the machine then tells. Clean-up is
-        registered before anything is created, and never hides the first error.
+        On every way out the machine is destroyed and looked up; `removals()` of the machine then tells, and of one that
+        could not be lent `hear_left` of the need is told (`lent` does both). Clean-up is registered before anything is
+        created, and never hides the first error.
 
         Raises:
             MachineFailed: no machine could be had.
@@ -187,3 +194,29 @@ class Hosting(Protocol):
             MachineFailed: the machine did not say.
         """
         ...
+
+
+class Destroyable(Machine, Protocol):
+    """A machine as its driver has it."""
+
+    def destroy(self) -> None:
+        """Remove all that was created, and look it up; what is left shows in `removals()`."""
+        ...
+
+
+@contextmanager
+def lent(live: Destroyable, create: Callable[[], object], need: Need) -> Iterator[Machine]:
+    """Create a machine, lend it for the block, and destroy it on every way out; see `Sandbox.machine`.
+
+    Raises:
+        MachineFailed: whatever `create` raises.
+    """
+    is_lent = False
+    try:
+        create()
+        is_lent = True
+        yield live
+    finally:
+        live.destroy()
+        if not is_lent:
+            need.hear_left(tuple(one for one in live.removals() if not one.gone))

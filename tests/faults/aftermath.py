@@ -16,6 +16,8 @@ from typing import Final
 from needs import absent
 
 from restore_lab.errors import ExitCode
+from restore_lab.evidence import Evidence
+from restore_lab.history import registered_evidence
 from restore_lab.lab import lab_id_of
 from restore_lab.register import Entry, EntryType, Register
 from restore_lab.signature.keys import load_certificate
@@ -68,6 +70,13 @@ def closed(lab: Path) -> list[tuple[object, object]]:
     opened = [one.fields["drill"] for one in seen if one.kind is EntryType.OPENED]
     assert sorted(ended) == sorted(opened)
     return [(ended[one].fields["verdict"], ended[one].fields["reasons"]) for one in opened]
+
+
+def evidence_of(lab: Path) -> list[Evidence]:
+    """The evidence of every closed drill that has some, in the order of their ends."""
+    register = register_of(lab)
+    read = (registered_evidence(register, one) for one in entries(lab) if one.kind is EntryType.CLOSED)
+    return [one for one in read if one is not None]
 
 
 def left_by_kind(lab: Path) -> dict[str, list[str]]:

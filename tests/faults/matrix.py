@@ -153,7 +153,7 @@ FAULTS: Final = (
         machine="container",
         ends={
             **at("find fetch", ended(3, "NO_MACHINE")),
-            "start": ended(3, "MACHINE_FAILED", left="1 container"),
+            "start": ended(6, "MACHINE_FAILED", left="1 container"),
             "load": ended(6, "MACHINE_FAILED", left="1 container"),
             "check": ended(6, "CHECK_BROKEN", "CONTROL_NOT_RUN", left="1 container"),
             "destroy": ended(6, "CONTROL_NOT_RUN", left="1 container"),

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 from faults import faults_page
-from faults.aftermath import closed
+from faults.aftermath import closed, evidence_of
 from faults.carrying import carry_out, impossible
 from faults.matrix import BY_NAME, FAULTS, STAGES, End, Fault, rows
-from faults.scene import Samples, begin, ended, scene
-from faults.strikes import clock_put, with_a_clock
+from faults.scene import Samples, begin, ended, next_drill, scene
+from faults.strikes import behind_an_engine, clock_put, engine_stopped, with_a_clock
 
 from restore_lab.errors import ExitCode
+from restore_lab.findings import Code
 
 MOST_OFTEN_DAILY = 8
 
@@ -78,6 +79,29 @@ def test_a_clock_that_is_put_forward_makes_no_backup_overdue(tmp_path: Path, sam
 
     assert (times, code, said) == (1, ExitCode.PASSED, "")
     assert closed(here.lab) == [("PASSED WITH RESERVATIONS", ["CLOCK_JUMPED"])]
+
+
+@pytest.mark.faults
+@pytest.mark.docker
+def test_a_container_left_at_the_start_is_in_the_evidence_and_named_by_the_next_drill(
+    tmp_path: Path, samples: Samples
+) -> None:
+    with scene(tmp_path, samples, machine="container", stage="start") as here:
+        behind_an_engine(here)
+        with here.mending:
+            running, release = begin(here)
+            engine_stopped(here)
+            release()
+            code, _ = ended(running)
+        left = here.left()["container"]
+        next_drill(here)
+        struck, following = evidence_of(here.lab)
+
+        assert (code, len(left)) == (ExitCode.NOT_GONE, 1)
+        assert [(one.kind, one.gone) for one in struck.restores[0].removals] == [("container", False)]
+        told = {one.finding.code: dict(one.finding.params).get("drill") for one in following.findings}
+        assert told.get(Code.EARLIER_COPY_GONE) == struck.drill_id
+        assert here.left()["container"] == []
 
 
 @pytest.mark.faults

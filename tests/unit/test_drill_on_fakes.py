@@ -771,6 +771,30 @@ def test_the_next_drill_looks_for_a_copy_that_outlived_its_drill(stand: Stand, s
     assert earlier(judged(stand)) == []
 
 
+@pytest.mark.parametrize("error", [MachineFailed("the engine is gone"), KeyboardInterrupt()])
+def test_what_a_machine_that_could_not_be_lent_left_is_told_and_on_record_for_the_next_drill(
+    stand: Stand, error: BaseException
+) -> None:
+    stand.sandbox.faults["create"], stand.sandbox.stays = error, True
+
+    seen = judged(stand)
+
+    (restore,) = seen.evidence.restores
+    assert [(one.kind, one.gone) for one in restore.removals] == [("fake", False)]
+    assert Code.COPY_NOT_SHOWN_GONE in codes(seen)
+    assert (seen.evidence.verdict, seen.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.NOT_GONE)
+    assert register_of(stand).verify().entries[-1].fields["not_gone"] is True
+
+
+def test_a_machine_that_could_not_be_lent_and_left_nothing_is_no_removal(stand: Stand) -> None:
+    stand.sandbox.faults["create"] = MachineFailed("the engine is gone")
+
+    seen = judged(stand)
+
+    assert (seen.evidence.restores[0].removals, seen.exit_code) == ((), ExitCode.INCONCLUSIVE)
+    assert Code.COPY_NOT_SHOWN_GONE not in codes(seen)
+
+
 def test_a_drill_that_left_nothing_is_not_looked_for(stand: Stand) -> None:
     ends(stand, {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
-from restore_lab.sandboxes.base import Handle, Machine, Need, Server
+from restore_lab.sandboxes.base import Handle, Machine, Need, Server, lent
 from restore_lab.sandboxes.container import docker_engine as engine
 from restore_lab.sandboxes.container import egress
 from restore_lab.sandboxes.container import plan as plans
@@ -59,7 +59,7 @@ class Container:
 
     @contextmanager
     def machine(self, need: Need) -> Iterator[Machine]:
-        """Lend a machine; see `Sandbox.machine`. What could not be removed is a note on the error that ended it."""
+        """Lend a machine; see `Sandbox.machine`."""
         image = self.image or need.server.image
         with _lent(self._plan(need, image, self.disk_bytes, self.memory_bytes or need.memory_bytes), need) as live:
             yield live
@@ -135,19 +135,9 @@ class Container:
         )
 
 
-@contextmanager
-def _lent(plan: plans.Plan, need: Need) -> Iterator[ContainerMachine]:
+def _lent(plan: plans.Plan, need: Need) -> AbstractContextManager[Machine]:
     live = ContainerMachine(name=plan.name, label=need.drill_id)
-    try:
-        live.create(plan)
-        yield live
-    except BaseException as error:
-        live.destroy()
-        for left in (removal for removal in live.removals() if not removal.gone):
-            error.add_note(f"{left.kind} {left.name} was not shown to be gone")
-        raise
-    else:
-        live.destroy()
+    return lent(live, lambda: live.create(plan), need)
 
 
 def _answers(machine: Machine, port: int, *, seconds: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Literal
 from restore_lab import process
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
-from restore_lab.sandboxes.base import Handle, Machine, Need, Server
+from restore_lab.sandboxes.base import Handle, Machine, Need, Server, lent
 from restore_lab.sandboxes.local.folder import (
     DISK_FOLDER,
     MEMORY_FOLDER,
@@ -55,11 +55,8 @@ class Local:
     def machine(self, need: Need) -> Iterator[Machine]:
         """Lend a machine; see `Sandbox.machine`."""
         live = LocalMachine.prepare(need, self._mechanism_or_fail())
-        try:
-            live.create(need)
-            yield live
-        finally:
-            live.destroy()
+        with lent(live, lambda: live.create(need), need) as machine:
+            yield machine
 
     @staticmethod
     def attach(handle: Handle) -> Machine:

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
-from restore_lab.sandboxes.base import Handle, Machine, Need, Server
+from restore_lab.sandboxes.base import Handle, Machine, Need, Server, lent
 from restore_lab.sandboxes.local.folder import sorted_out, tell_unknown
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS
 from restore_lab.sandboxes.raspberry_pi.machine import MARGIN_BYTES, PREFIX, NodeMachine, attached
@@ -61,12 +61,10 @@ class RaspberryPi:
             facts = ask(link)
             on_card = self._on_card(need, node, facts)
             live = NodeMachine.prepare(need, node, link, facts, on_card=on_card)
-            try:
-                bare = self.unsafe_bare_process
-                live.create(need, facts, unsafe_bare_process=bare, allow_card=self.allow_card)
-                yield live
-            finally:
-                live.destroy()
+            bare, card = self.unsafe_bare_process, self.allow_card
+            create = partial(live.create, need, facts, unsafe_bare_process=bare, allow_card=card)
+            with lent(live, create, need) as machine:
+                yield machine
 
     @staticmethod
     def attach(handle: Handle) -> Machine:
