@@ -10,12 +10,12 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Final
 
-from faults.aftermath import command, entries, processes_of, register_of
+from faults.aftermath import command, entries, evidence_of, processes_of, register_of
 from faults.matrix import NOTHING, End, Fault
 from faults.scene import Samples, begin, ended, next_drill, scene
 
 from restore_lab.cli.status import standings
-from restore_lab.evidence import Evidence, RestoreRecord, Verdict
+from restore_lab.evidence import Evidence, Isolation, RestoreRecord, Verdict
 from restore_lab.findings import Code
 from restore_lab.history import drill_folder, registered_evidence
 from restore_lab.lab import load_lab
@@ -24,8 +24,8 @@ from restore_lab.register import Entry, EntryType
 from restore_lab.scenario import load_scenario
 from restore_lab.signature.verify import verify_pdf
 
-#: Reservations of every drill in a container: this host's engine cannot limit everything, and dumps name no roles.
-_AS_ALWAYS: Final = frozenset({Code.ISOLATION_PARTIAL.value, Code.ROLES_NOT_IN_BACKUP.value})
+#: The one reservation of every drill of a dump by pg_dump, which names no roles.
+_AS_ALWAYS: Final = frozenset({Code.ROLES_NOT_IN_BACKUP.value})
 _YEAR: Final = timedelta(days=366)
 
 
@@ -72,6 +72,7 @@ def carry_out(fault: Fault, stage: str, root: Path, samples: Samples) -> Seen:
         following_seconds = time.monotonic() - began
         after = _After(
             lab=here.lab,
+            isolation=fault.isolation,
             swept=swept,
             following=following,
             struck_seconds=struck_seconds,
@@ -94,6 +95,7 @@ class _After:
     """A lab after the sweep and the next drill; its register verifies. How long each command took is measured here."""
 
     lab: Path
+    isolation: Isolation
     swept: CompletedProcess[str]
     following: CompletedProcess[str]
     struck_seconds: float
@@ -155,9 +157,13 @@ class _After:
 
     def _of_evidence(self) -> Iterator[str]:
         register = register_of(self.lab)
+        if not any(one.conditions for one in evidence_of(self.lab)[-1].restores):
+            yield "the next drill had no machine"
         for drill, entry in self.closed.items():
             most = self.following_seconds if drill == self.opened[-1] else self.struck_seconds
-            for one in _restores(registered_evidence(register, entry)):
+            restores = _restores(registered_evidence(register, entry))
+            yield from (f"{drill}: {less}" for less in less_held(restores, self.isolation))
+            for one in restores:
                 spent = (one.load_seconds, one.measured_restore_seconds, *(check.seconds for check in one.checks))
                 yield from (f"{drill}: something took {seconds} s" for seconds in impossible(spent, most_seconds=most))
             report = drill_folder(self.lab / "reports", drill) / REPORT_NAME
@@ -179,6 +185,13 @@ class _After:
 def impossible(spent: Iterable[float | None], *, most_seconds: float) -> list[float]:
     """Give the durations that are less than nothing, or more than their command took: read off a clock on the wall."""
     return [seconds for seconds in spent if seconds is not None and not 0 <= seconds <= most_seconds]
+
+
+def less_held(restores: Iterable[RestoreRecord], isolation: Isolation) -> Iterator[str]:
+    """Say of each machine that was held otherwise than so."""
+    for one in restores:
+        if one.conditions is not None and one.conditions.isolation is not isolation:
+            yield f"{one.conditions.sandbox} was {one.conditions.isolation.value}, expected {isolation.value}"
 
 
 def _restores(evidence: Evidence | None) -> tuple[RestoreRecord, ...]:

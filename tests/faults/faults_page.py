@@ -34,8 +34,9 @@ PYTHONPATH=tests python tests/faults/test_faults.py [fault ...]
 
 The last three columns are what was seen. Beside what a row says, each one is held to this: the register verifies
 and every drill in it is closed; no process of a drill lives; the command ends within 150 seconds and says nothing but
-its own sentences; no duration in the evidence is negative or longer than its command took by the tests' own clock;
-each report verifies; `status` says that the last drill passed and when the next one is due.
+its own sentences; every machine was shown to be sealed; no duration in the evidence is negative or longer than its
+command took by the tests' own clock; each report verifies; `status` says that the last drill passed and when the next
+one is due.
 
 - `killed`: the command itself was killed, and has no exit code of its own. Its drill is closed by the sweep.
 - `ABANDONED`: the drill was opened and never closed by its own command.

@@ -11,8 +11,16 @@ from typing import Final
 from faults import strikes
 from faults.strikes import Strike
 
+from restore_lab.evidence import Isolation
+
 STAGES: Final = ("find", "fetch", "start", "load", "check", "destroy", "sign", "register", "deliver")
 NOTHING: Final = "nothing"
+#: What each kind of machine of these drills is shown to be, on every engine and kernel that we test on.
+ISOLATION: Final = {
+    "local": Isolation.SEALED,
+    "container": Isolation.SEALED,
+    "raspberry-pi": Isolation.SEALED,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +55,11 @@ class Fault:
     def docker(self) -> bool:
         """Whether containers are needed."""
         return self.machine != "local"
+
+    @property
+    def isolation(self) -> Isolation:
+        """What holds every machine of its drills, struck or not, and no less."""
+        return ISOLATION[self.machine]
 
     @property
     def real(self) -> Mapping[str, End]:

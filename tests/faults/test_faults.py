@@ -11,18 +11,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from faults import faults_page
 from faults.aftermath import closed, evidence_of
-from faults.carrying import carry_out, impossible
+from faults.carrying import carry_out, impossible, less_held
 from faults.matrix import BY_NAME, FAULTS, STAGES, End, Fault, rows
 from faults.scene import Samples, begin, ended, next_drill, scene
 from faults.strikes import behind_an_engine, clock_put, engine_stopped, with_a_clock
 
 from restore_lab.errors import ExitCode
+from restore_lab.evidence import Conditions, Isolation, RestoreRecord
 from restore_lab.findings import Code
 
 MOST_OFTEN_DAILY = 8
@@ -143,6 +145,15 @@ def test_no_fault_makes_a_sound_backup_a_bad_one_or_an_unknown_one_a_pass(fault:
         assert end.verdict in {"", "PASSED", "PASSED WITH RESERVATIONS", "INCONCLUSIVE"}
         assert bool(end.reasons) == (end.verdict not in {"", "PASSED"})
         assert end.exit_code != 0 or end.verdict != "INCONCLUSIVE"
+
+
+def test_a_machine_that_is_held_otherwise_than_its_row_says_is_told() -> None:
+    sealed = Conditions(sandbox="local", isolation=Isolation.SEALED, mechanism="x", storage="tmpfs", limits=())
+    whole = RestoreRecord(restore_id="main", place="dossiers", conditions=sealed)
+    partial = replace(whole, conditions=replace(sealed, isolation=Isolation.PARTIAL))
+
+    assert list(less_held((whole, RestoreRecord(restore_id="none", place="dossiers")), Isolation.SEALED)) == []
+    assert list(less_held((whole, partial), Isolation.SEALED)) == ["local was partial, expected sealed"]
 
 
 def write_the_page(names: list[str]) -> int:

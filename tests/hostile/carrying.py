@@ -88,6 +88,10 @@ class Seen:
         found = [*(f"escaped: {one}" for one in self.escapes), *(f"left: {one}" for one in self.left), *self.further]
         if (self.evidence.verdict, weighing(self.evidence)) != (case.verdict, case.weighing):
             found.append(f"another end: {said_of(self.evidence)}")
+        held = [one.conditions.isolation for one in self.evidence.restores if one.conditions is not None]
+        found += [f"held: {one.value}, expected {case.isolation.value}" for one in held if one is not case.isolation]
+        if not held and case.harmless:
+            found.append("there was no machine")
         if self.exit_code != case.exit_code:
             found.append(f"exit code {self.exit_code}, expected {case.exit_code}")
         if self.report_fault:

@@ -16,7 +16,7 @@ from integration.damaged_making import Backup, lacking, made
 from integration.damaged_practice import DATABASE, DAY
 
 from restore_lab.events import Event
-from restore_lab.evidence import Evidence, Verdict
+from restore_lab.evidence import Evidence, Isolation, Verdict
 from restore_lab.findings import Code
 
 #: Beyond it a drill hangs.
@@ -73,6 +73,7 @@ class Case:
     canaries; `making` changes the bytes otherwise. `runs` says that the attack's own command must have been seen to
     run within the machine: else nothing would show that the attack is one; `changes` that the folder of backups is
     changed by the case itself, `root` that nobody else can make it. A case that passes says why in `harmless`.
+    `isolation` is what every machine of it is shown to be, which a finding of another does not excuse.
     `checks` stand for the usual ones, on what is no database. A drill that takes longer than `most_seconds` hangs.
     """
 
@@ -96,6 +97,7 @@ class Case:
     limits: str = ""
     most_seconds: int = MOST_SECONDS
     tool: tuple[str, ...] = ()
+    isolation: Isolation = Isolation.SEALED
     runs: bool = False
     changes: bool = False
     root: bool = False

@@ -59,6 +59,7 @@ After each drill these are looked for, by names that nobody could have guessed; 
 
 - **Findings** are those that weigh on the verdict, all of them.
 - A name in **bold**: the attack's own command was seen to run within the machine. That is what the machine is for.
+- Every machine is shown to be sealed, whatever the verdict.
 - No row passes without saying why.
 """
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hostile.cases import Case, absence
 from integration.damaged_making import WORKSHOP
 from needs import absent
 
-from restore_lab.evidence import Verdict
+from restore_lab.evidence import Isolation, Verdict
 from restore_lab.findings import Severity
 from restore_lab.signature.keys import SigningKey, create_key
 from restore_lab.verdict import TABLE
@@ -53,6 +54,27 @@ def test_a_hostile_backup_ends_as_its_row_says_and_nothing_gets_out(
         absent(lack)
 
     assert carry_out(case, tmp_path / "lab", made_key[0]).wrongs(case) == []
+
+
+def test_a_machine_that_lost_its_seal_or_was_never_there_is_told(
+    tmp_path: Path, made_key: tuple[Path, SigningKey]
+) -> None:
+    case = Case(
+        name="whole",
+        engine="sqlite",
+        tool=("backup",),
+        tries="nothing",
+        verdict=Verdict.PASSED,
+        harmless="it tries nothing",
+    )
+    seen = carry_out(case, tmp_path / "lab", made_key[0])
+    assert seen.wrongs(case) == []
+
+    (restore,) = seen.evidence.restores
+    assert restore.conditions is not None
+    partial = replace(restore, conditions=replace(restore.conditions, isolation=Isolation.PARTIAL))
+    for restores, told in (((partial,), ["held: partial, expected sealed"]), ((), ["there was no machine"])):
+        assert replace(seen, evidence=replace(seen.evidence, restores=restores)).wrongs(case) == told
 
 
 def test_the_page_says_what_the_rows_declare_and_no_escape() -> None:
