@@ -174,6 +174,20 @@ FAULTS: Final = (
         },
     ),
     Fault(
+        name="Docker stopped with its containers",
+        does="the engine and its containers go, and the engine is back after three seconds",
+        strike=strikes.engine_restarted,
+        prepare=strikes.behind_an_engine,
+        machine="container",
+        ends={
+            **at("find fetch", "there is no container yet: as when Docker is stopped"),
+            **at("start load", ended(3, "MACHINE_FAILED")),
+            "check": ended(3, "CHECK_BROKEN", "CONTROL_NOT_RUN"),
+            "destroy": PASSED,
+            **NO_MACHINE,
+        },
+    ),
+    Fault(
         name="out of memory",
         does="all memory of the machine is taken, and the kernel kills there",
         strike=strikes.memory_taken,

@@ -114,6 +114,12 @@ class Scene:
         argv = ["docker", "exec", *options, container, "timeout", "30", "/bin/sh", "-c", line]
         subprocess.run(argv, check=True, capture_output=True, timeout=60)
 
+    def kill_containers(self) -> None:
+        """Kill every container of this lab that runs, as an engine does that goes."""
+        running = self.containers()
+        assert running, "nothing ran that could go with the engine"
+        subprocess.run(["docker", "kill", *running], check=True, capture_output=True, timeout=60)
+
     def later(self, strike: Callable[[], None]) -> None:
         """Strike while the command goes on; that it struck is looked at when the command has ended."""
 

@@ -88,6 +88,13 @@ def engine_stopped(here: Scene) -> None:
         here.engine.die()
 
 
+def engine_restarted(here: Scene) -> None:
+    """Stop the engine as above, and every container of ours with it; it is back while the command goes on."""
+    assert here.engine is not None
+    here.engine.dies_with_it = here.kill_containers
+    engine_stopped(here)
+
+
 def link_cut(here: Scene) -> None:
     """Cut the link to the node for good; it is there again once the command has ended and the node had its time."""
     here.mending.callback(here.plug_in)
