@@ -35,7 +35,7 @@ from restore_lab.findings import Code, Finding, finding
 from restore_lab.lab import Contractor, Lab, LabFile, Place, Practice, Signature
 from restore_lab.opening import Days
 from restore_lab.process import Completed
-from restore_lab.sandboxes.base import Handle, Machine, Need, Server
+from restore_lab.sandboxes.base import Handle, Machine, Need, Server, lent
 from restore_lab.scenario import Restore, Scenario, ScenarioFile
 from restore_lab.signature.keys import CERTIFICATE_NAME, KEY_NAME
 from restore_lab.sources.base import Candidate, RecoveryPoint, Standing
@@ -169,6 +169,10 @@ class FakeMachine:
     def start(self, argv: Sequence[str], *, environment: dict[str, str] | None = None) -> None:
         del argv, environment
 
+    def destroy(self) -> None:
+        self.destroyed = True
+        _raise(self.sandbox.faults, "destroy")
+
     def removals(self) -> tuple[Removal, ...]:
         gone = self.destroyed and not self.sandbox.stays
         removed_at = datetime.now(UTC) if gone else None
@@ -199,19 +203,14 @@ class FakeSandbox:
     @contextmanager
     def machine(self, need: Need) -> Iterator[Machine]:
         live = FakeMachine(sandbox=self, label=f"{need.drill_id}/{need.restore_id}", created_at=datetime.now(UTC))
-        try:
+
+        def create() -> None:
             _raise(self.faults, "create")
-        except BaseException:
-            live.destroyed = True
-            need.hear_left(tuple(one for one in live.removals() if not one.gone))
-            raise
-        self.lent.append(live)
-        self.needs.append(need)
-        try:
-            yield live
-        finally:
-            live.destroyed = True
-            _raise(self.faults, "destroy")
+            self.lent.append(live)
+            self.needs.append(need)
+
+        with lent(live, create, need) as machine:
+            yield machine
 
     def attach(self, handle: Handle) -> Machine:
         for live in self.lent:
