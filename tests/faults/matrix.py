@@ -16,11 +16,7 @@ from restore_lab.evidence import Isolation
 STAGES: Final = ("find", "fetch", "start", "load", "check", "destroy", "sign", "register", "deliver")
 NOTHING: Final = "nothing"
 #: What each kind of machine of these drills is shown to be, on every engine and kernel that we test on.
-ISOLATION: Final = {
-    "local": Isolation.SEALED,
-    "container": Isolation.SEALED,
-    "raspberry-pi": Isolation.SEALED,
-}
+ISOLATION: Final = dict.fromkeys(("local", "container", "raspberry-pi"), Isolation.SEALED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
