@@ -18,11 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from needs import program
 from node.access import known_host
 from node.container import ContainerNode
 from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
-from node.lab import drilled, lab_node, small_node
+from node.lab import PASSED, auditors_pages, drilled, lab_node, small_node
 
 from restore_lab.demo import Sample, make_demo
 from restore_lab.drill import Outcome
@@ -41,7 +40,6 @@ pytestmark = pytest.mark.docker
 COMMAND = Path(sys.executable).with_name("restore-lab")
 ON_A_NODE = 'machine = { kind = "raspberry-pi", node = "pi" }'
 POSTGRESQL_15 = tuple(server for server in Postgresql().offered() if server.series == "15")
-PASSED = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +120,7 @@ def test_the_same_scenario_passes_on_each_kind_of_machine_and_the_report_tells_t
         assert (restore.conditions.sandbox, restore.conditions.isolation) == (kind, Isolation.SEALED)
         assert restore.removals
         assert all(one.gone for one in restore.removals)
-        said = pages_of(outcome)
+        said = auditors_pages(outcome)
         assert [one for one in kinds.values() if one in said] == [name]
         verifies(root)
 
@@ -137,15 +135,6 @@ def test_the_same_scenario_passes_on_each_kind_of_machine_and_the_report_tells_t
     assert graded["data_bytes_per_process"] == graded["bytes_per_file"] == "enforced"
     assert graded["memory_bytes"] == graded["disk_bytes"] == "watched"
     assert left_on(node) == []
-
-
-def pages_of(outcome: Outcome) -> str:
-    """The auditor's pages of a report, as text without line breaks."""
-    report = outcome.recorded.report
-    assert report is not None
-    argv = (program("pdftotext"), "-f", "2", str(report), "-")
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
-    return " ".join(done.stdout.split())
 
 
 class Faulty:

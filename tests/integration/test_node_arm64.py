@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from node.lab import drilled, lab_node
+from node.lab import PASSED, auditors_pages, drilled, lab_node, restore_of
 from node.virtual_machine import VirtualNode, arm64_vm
 
 from restore_lab.demo import Sample, make_demo
+from restore_lab.drill import Outcome
 from restore_lab.errors import ExitCode
 from restore_lab.events import Entered, Event, Stage
 from restore_lab.evidence import Isolation, Verdict
@@ -22,13 +24,16 @@ from restore_lab.findings import Severity
 from restore_lab.sandboxes.raspberry_pi.node import MARKER
 
 COMMAND = Path(sys.executable).with_name("restore-lab")
-MACHINE = 'machine = { kind = "raspberry-pi", node = "pi", allow_card = true }'
+ON_THE_NODE = '{ kind = "raspberry-pi", node = "pi", allow_card = true }'
+#: What each kind of machine is called in a report.
+KINDS = {"raspberry-pi": "Raspberry Pi", "local": "processus local cloisonné", "container": "conteneur jetable"}
+PATIENTS = 25
 #: What is asked of the restored data; each question is some commands, and a command takes a second there.
-SCENARIO = f"""
+SCENARIO = """
 title = "Essai sur arm64"
 [[restore]]
 place = "dossiers"
-{MACHINE}
+machine = MACHINE
 [[restore.check]]
 kind = "integrity"
 [[restore.check]]
@@ -44,13 +49,25 @@ def node() -> Iterator[VirtualNode]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lab whose backup is of MariaDB, made once; copy it, do not change it."""
+    root = tmp_path_factory.mktemp("sample") / "lab"
+    make_demo(root, Sample(engine="mariadb", day=datetime.now(UTC).date(), patients=PATIENTS))
+    return root
+
+
 @pytest.fixture
-def lab(node: VirtualNode, tmp_path: Path) -> Path:
-    root = tmp_path / "lab"
-    make_demo(root, Sample(engine="mariadb", day=datetime.now(UTC).date()))
-    (root / "scenarios" / "annual" / "scenario.toml").write_text(SCENARIO, "utf-8")
+def lab(sample: Path, tmp_path: Path, node: VirtualNode) -> Path:
+    root = Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
+    on_machine(root, ON_THE_NODE)
     lab_node(root, node)
     return root
+
+
+def on_machine(root: Path, machine: str) -> None:
+    path = root / "scenarios" / "annual" / "scenario.toml"
+    path.write_text(SCENARIO.replace("MACHINE", machine), "utf-8")
 
 
 def left_on(node: VirtualNode) -> list[str]:
@@ -68,16 +85,26 @@ def at(stage: Stage, act: Callable[[], object]) -> Callable[[Event], None]:
     return listen
 
 
-def test_a_backup_is_restored_on_arm64(lab: Path, node: VirtualNode) -> None:
-    outcome = drilled(lab)
+@pytest.mark.docker
+def test_the_same_scenario_passes_on_each_kind_of_machine_and_the_report_tells_them_apart(
+    lab: Path, node: VirtualNode
+) -> None:
+    seen: dict[str, Outcome] = {}
+    for kind, name in KINDS.items():
+        on_machine(lab, ON_THE_NODE if kind == "raspberry-pi" else f'{{ kind = "{kind}" }}')
+        outcome = seen[kind] = drilled(lab)
 
-    assert outcome.evidence.verdict in {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}, outcome.evidence.findings
-    (restore,) = outcome.evidence.restores
-    assert restore.conditions is not None
-    assert (restore.conditions.sandbox, restore.conditions.isolation) == ("raspberry-pi", Isolation.SEALED)
-    assert "arm64" in str(restore.conditions.hardware)
-    assert {table.name: table.rows for table in restore.tables}["patient"] == 150
-    assert all(one.gone for one in restore.removals)
+        assert outcome.evidence.verdict in PASSED, outcome.evidence.findings
+        conditions, removals = restore_of(outcome).conditions, restore_of(outcome).removals
+        assert conditions is not None
+        assert (conditions.sandbox, conditions.isolation) == (kind, Isolation.SEALED)
+        assert removals
+        assert all(one.gone for one in removals)
+        said = auditors_pages(outcome)
+        assert [one for one in KINDS.values() if one in said] == [name]
+
+    assert {restore_of(one).tables for one in seen.values()} == {restore_of(seen["local"]).tables}
+    assert {table.name: table.rows for table in restore_of(seen["raspberry-pi"]).tables}["patient"] == PATIENTS
     assert left_on(node) == []
 
 

@@ -32,7 +32,7 @@ COPY authorities.pem requirements.txt /root/
 ARG PIP_INDEX_URL
 RUN python3 -m venv /opt/venv && PIP_CERT=/root/authorities.pem /opt/venv/bin/pip install -q -r /root/requirements.txt
 RUN useradd --create-home contractor
-CMD ["/bin/sh", "-c", "mount -o remount,rw /sys/fs/cgroup; exec /sbin/init"]
+CMD ["/bin/sh", "-c", "mount -o remount,rw /sys/fs/cgroup; mount --make-rshared /; exec /sbin/init"]
 """
 #: Puts the phrase `phrase` on the signing key of the lab in this folder.
 LOCK_KEY = """
@@ -152,14 +152,28 @@ def test_a_machine_asleep_on_the_day_catches_up(booted: Booted) -> None:
     assert booted.drills(lab) == ["PASSED"]
 
 
-def test_a_lab_of_another_account_is_drilled_by_that_account_without_a_capability(booted: Booted) -> None:
+def test_a_lab_of_another_account_is_drilled_by_that_account_without_a_capability_with_a_credential(
+    booted: Booted,
+) -> None:
     lab = _lab(booted, "theirs", owner="contractor")
-    assert "runs as contractor" in booted.sh(f"{COMMAND} --lab {lab} schedule install --scenario annual")
+    _lock_key(booted, lab)
+    install = f"{COMMAND} --lab {lab} schedule install --scenario annual"
+    booted.sh(f"{install} 2>&1 | sed -n 's/ *\\(install -D .*\\)/printf phrase | \\1/p' > ~/put; [ -s ~/put ]; . ~/put")
+    assert "runs as contractor" in booted.sh(install)
+    unit = f"/etc/systemd/system/{booted.unit(lab)}.service"
+    (secret,) = booted.sh(f"sed -n 's/^LoadCredential=PHRASE://p' {unit}").split()
+    assert booted.sh(f"stat -c '%U %a' {secret}").split() == ["root", "600"]
 
     booted.sh(f"systemctl start {booted.unit(lab)}.service")
 
     assert booted.drills(lab) == ["PASSED"]
     assert booted.sh(f"find {lab}/reports ! -user contractor") == ""
+
+
+def _lock_key(booted: Booted, lab: str) -> None:
+    """Put a phrase on the signing key of a contractor's lab, and have the lab ask the environment for it."""
+    booted.sh(f"cd {lab}; /opt/venv/bin/python -W ignore -c '{LOCK_KEY}'", user="contractor")
+    booted.sh(f"cd {lab}; sed -i '/^key = /a passphrase = {{ env = \"PHRASE\" }}' lab.toml", user="contractor")
 
 
 def test_a_user_without_root_schedules_by_their_own_systemd_with_a_credential(booted: Booted) -> None:
@@ -170,8 +184,7 @@ def test_a_user_without_root_schedules_by_their_own_systemd_with_a_credential(bo
     def theirs(script: str) -> str:
         return booted.sh(f"export XDG_RUNTIME_DIR=/run/user/$(id -u); cd {lab}; {script}", user="contractor")
 
-    theirs(f"/opt/venv/bin/python -W ignore -c '{LOCK_KEY}'")
-    theirs("sed -i '/^key = /a passphrase = { env = \"PHRASE\" }' lab.toml")
+    _lock_key(booted, lab)
     install = f"{COMMAND} --lab {lab} schedule install --scenario annual"
     theirs(f"{install} 2>&1 | sed -n 's/ *\\(install -D .*\\)/printf phrase | \\1/p' > ~/put; [ -s ~/put ]")
     theirs(f". ~/put; {install} --user")

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from needs import program
 from node.access import Node
 from node.container import ContainerNode, sshd_node
 
 from restore_lab import drill
 from restore_lab.drill import Outcome
 from restore_lab.events import Event
+from restore_lab.evidence import RestoreRecord, Verdict
 from restore_lab.lab import load_lab
 from restore_lab.sandboxes.raspberry_pi.node import MARKER
 from restore_lab.scenario import load_scenario
 
+PASSED = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
 #: Half of its memory as a folder in memory, as a Pi of 1 GB has it.
 MEMORY_FOLDER_BYTES = 480 << 20
 #: A table that a MariaDB server keeps in memory: 2.4 GB, more than any node of ours has.
@@ -53,6 +57,21 @@ def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None)
     """Run the lab's annual drill on its latest backup."""
     lab = load_lab(root)
     return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
+
+
+def restore_of(outcome: Outcome) -> RestoreRecord:
+    """The one restore of a drill."""
+    (restore,) = outcome.evidence.restores
+    return restore
+
+
+def auditors_pages(outcome: Outcome) -> str:
+    """The auditor's pages of a report, as text without line breaks."""
+    report = outcome.recorded.report
+    assert report is not None
+    argv = (program("pdftotext"), "-f", "2", str(report), "-")
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    return " ".join(done.stdout.split())
 
 
 def swollen(root: Path) -> None:
