@@ -365,8 +365,12 @@ def swap_on(node: ContainerNode, place: str) -> None:
     )
 
 
-def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make) -> None:
+def test_a_fresh_machine_is_prepared_once_and_then_passes_the_shipped_scenario(lab: Make) -> None:
     root = lab("mariadb", ON_A_NODE)
+    scenario = root / "scenarios" / "raspberry-pi" / "scenario.toml"
+    scenario.parent.mkdir()
+    shipped = Path(__file__).parents[2] / "scenarios" / "raspberry-pi" / "scenario.toml"
+    scenario.write_text(shipped.read_text("utf-8").replace("# main = ", "main = "), "utf-8")
     with small_node(fresh=True, account=None) as fresh:
         fresh.root("rm -f /etc/restore-lab-node")
         before = set(fresh.root("find / -xdev -newer /etc/hostname -type f").split())
@@ -383,7 +387,7 @@ def test_a_fresh_machine_is_prepared_once_and_then_needs_nothing_more(lab: Make)
         assert "postgres" not in fresh.root("cat /proc/[0-9]*/comm").split()
         outside = touched(fresh, before)
         assert outside == set(), outside
-        assert drilled(root).evidence.verdict in PASSED
+        assert drilled(root, scenario="raspberry-pi").evidence.verdict in PASSED
         assert fresh.root("id -nG restore-lab").split() == ["restore-lab"]
 
 

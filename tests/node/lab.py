@@ -53,10 +53,12 @@ def small_node(*, sizes: Mapping[str, int] | None = None, **options: object) -> 
         yield node
 
 
-def drilled(root: Path, listen: Callable[[Event], object] = lambda _event: None) -> Outcome:
-    """Run the lab's annual drill on its latest backup."""
+def drilled(
+    root: Path, listen: Callable[[Event], object] = lambda _event: None, *, scenario: str = "annual"
+) -> Outcome:
+    """Run one of the lab's drills, the annual one unless another is named, on its latest backup."""
     lab = load_lab(root)
-    return drill.run(lab, load_scenario(lab, "annual"), asked_for="latest", listen=listen)
+    return drill.run(lab, load_scenario(lab, scenario), asked_for="latest", listen=listen)
 
 
 def restore_of(outcome: Outcome) -> RestoreRecord:

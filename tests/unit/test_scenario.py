@@ -167,7 +167,7 @@ def test_the_digest_covers_every_file_and_nothing_that_python_left(lab: Lab) -> 
     assert len({first, second, load_scenario(lab, "annual").sha256}) == 3
 
 
-@pytest.mark.parametrize("name", ["annual", "sample-annual", "survey"])
+@pytest.mark.parametrize("name", ["annual", "raspberry-pi", "sample-annual", "survey"])
 def test_the_shipped_scenarios_are_scenarios(tmp_path: Path, name: str) -> None:
     write_lab(tmp_path / "lab", Answers(), scenario=name)
 
