@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from restore_lab.engines.base import Dump
+from restore_lab.engines.contents import Contents
 from restore_lab.engines.naming import Named
 from restore_lab.engines.outline import Outline
 from restore_lab.engines.tokens import Dialect
@@ -69,11 +70,11 @@ def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Find
     if outline.lost and not refused:
         return
     unfinished = list(_open(outline, dump.tool, refused=refused))
-    contents = _without_contents(outline, dump.tool)
-    missing = [*unfinished, *(named.name for named in contents)]
+    empty = _without_contents(outline.contents, dump.tool)
+    missing = [*unfinished, *(named.name for named in empty)]
     if missing:
         subject = next((name for name in missing if name), "") or dump.tool
-        is_cut = unfinished or any(_is_never_left_out(named, contents, outline) for named in contents)
+        is_cut = unfinished or any(_is_never_left_out(named, empty, outline.contents) for named in empty)
         yield finding(Code.DUMP_CUT if is_cut else Code.CONTENTS_ABSENT, missing=len(missing), subject=subject)
 
 
@@ -92,26 +93,26 @@ def _open(outline: Outline, tool: str, *, refused: bool) -> Iterator[str]:
         yield from outline.filling.unheaded(tables, views)
 
 
-def _without_contents(outline: Outline, tool: str) -> tuple[Named, ...]:
+def _without_contents(contents: Contents, tool: str) -> tuple[Named, ...]:
     """Name tables and sequences whose contents did not come, where the contents are the last thing that came.
 
     pg_dump gives all contents before it goes on to indexes, keys and grants; what was excluded lacks before those too.
     """
-    given = outline.given if outline.copies else outline.given | outline.headed
-    if not tool.startswith(_PG_DUMP) or not given or outline.past_data:
+    given = contents.given if contents.copies else contents.given | contents.headed
+    if not tool.startswith(_PG_DUMP) or not given or contents.past_data:
         return ()
-    return tuple(named for named in outline.wanted if named not in given)
+    return tuple(named for named in contents.wanted if named not in given)
 
 
-def _is_never_left_out(named: Named, contents: tuple[Named, ...], outline: Outline) -> bool:
+def _is_never_left_out(named: Named, empty: tuple[Named, ...], contents: Contents) -> bool:
     """Whether these contents would have come, had nobody cut the dump: `--exclude-table-data` leaves out none of them.
 
     Those that a comment announces, and a sequence that no pattern for one of the tables left out would have matched.
     """
-    if named in outline.headed:
+    if named in contents.headed:
         return True
-    tables = (one.name for one in contents if outline.wanted[one] == "table")
-    return outline.wanted[named] == "sequence" and not named.name.startswith(tuple(tables))
+    tables = (one.name for one in empty if contents.wanted[one] == "table")
+    return contents.wanted[named] == "sequence" and not named.name.startswith(tuple(tables))
 
 
 def left_out(outline: Outline, dump: Dump) -> Iterator[Finding]:

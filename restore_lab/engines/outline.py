@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from restore_lab.engines import naming
+from restore_lab.engines.contents import Contents
 from restore_lab.engines.filling import Filling
-from restore_lab.engines.naming import Named, named_by, text_of
+from restore_lab.engines.naming import Named, named_by
 from restore_lab.engines.statements import Statement, Statements
 from restore_lab.engines.tokens import Dialect
 from restore_lab.engines.unread import Unread
@@ -23,8 +24,6 @@ from restore_lab.engines.zeros import Zeros
 MOST_NAMES: Final = 20_000
 #: How much of a statement's beginning is looked at for a name.
 _NAMED_WITHIN: Final = 2048
-#: What a pg_dump writes only behind the contents of its tables, once it has given all of them.
-_BEHIND_DATA: Final = frozenset({b"CREATE", b"ALTER", b"REFRESH", b"GRANT", b"REVOKE", b"COMMENT"})
 
 #: What was begun under its name, and an object of that kind ends.
 _ENDS: Final = {"table": ("table", "stand-in"), "view": ("table", "stand-in", "final view")}
@@ -37,30 +36,24 @@ class Outline:
     """What was announced so far; give every chunk to `look`, then `close`.
 
     `made` are objects by kind; `open` what was begun and not ended yet, as (what, name); `puts_back` is whether any
-    setting that was saved came back. `wanted` are the tables and sequences of a pg_dump, with their kind, `headed`
-    those whose contents a comment announces, `given` those whose contents came, `copies` whether they come by COPY,
-    `past_data` whether anything but contents came after the last of them. `not_made` are databases that the dump uses
-    and does not make, `tablespaces` those that it wants, `silences` whether it has a say in warnings. `judgeable` is
-    False once the dump does what no dump does, or names more than is kept. `words` are those of a dump of MariaDB
-    outside its rows, `filling` what its comments say of the rows, `zeros` the dates of zero in them, `unread` what
-    the tool could not read.
+    setting that was saved came back. `not_made` are databases that the dump uses and does not make, `tablespaces`
+    those that it wants, `silences` whether it has a say in warnings. `judgeable` is False once the dump does what no
+    dump does, or names more than is kept. `contents` are those of a pg_dump's tables and sequences. `words` are those
+    of a dump of MariaDB outside its rows, `filling` what its comments say of the rows, `zeros` the dates of zero in
+    them, `unread` what the tool could not read.
     """
 
     dialect: Dialect
     one_line_rows: bool = False
     made: dict[str, dict[Named, None]] = field(default_factory=dict)
     open: dict[tuple[str, str], None] = field(default_factory=dict)
-    wanted: dict[Named, str] = field(default_factory=dict)
-    given: set[Named] = field(default_factory=set)
-    headed: set[Named] = field(default_factory=set)
-    copies: bool = False
-    past_data: bool = False
     puts_back: bool = False
     not_made: dict[str, None] = field(default_factory=dict)
     tablespaces: dict[str, None] = field(default_factory=dict)
     silences: bool = False
     judgeable: bool = True
     has_system_tables: bool = False
+    contents: Contents = field(default_factory=Contents)
     words: Vocabulary = field(default_factory=Vocabulary)
     filling: Filling = field(default_factory=Filling)
     zeros: Zeros = field(default_factory=Zeros)
@@ -120,11 +113,7 @@ class Outline:
             name = named_by(found[1]).name
             if self.open.pop(("view", name), 1) is None:
                 self._begin("final view", name)
-        elif found := naming.DATA_COMMENT.match(line):
-            self.past_data = False
-            if len(self.headed) < MOST_NAMES:
-                self.headed.add(Named(text_of(found[2]), text_of(found[1])))
-        elif self.dialect is Dialect.MARIADB:
+        elif not self.contents.hear(line) and self.dialect is Dialect.MARIADB:
             self.filling.hear(line)
             self.unread.hear(line)
 
@@ -137,12 +126,9 @@ class Outline:
             self._begin("restriction", "")
         elif line.startswith(b"\\unrestrict ") and ("restriction", "") in self.open:
             del self.open["restriction", ""]
-            self.past_data = True  # the tool has come to its end: what did not come was left out
+            self.contents.end()
         elif line.startswith((b"\\connect ", b"\\c ")):
-            self.wanted.clear()
-            self.given.clear()
-            self.headed.clear()
-            self.past_data = False
+            self.contents.begin_anew()
             self._place = ""
 
     def _statement(self, statement: Statement) -> None:
@@ -167,7 +153,7 @@ class Outline:
             self._select(text)
         else:
             self._other(word, text)
-        self.past_data = self.past_data or word in _BEHIND_DATA
+        self.contents.pass_by(word)
 
     def _create(self, text: bytes, statement: Statement) -> None:
         found = naming.CREATE.match(text)
@@ -179,7 +165,6 @@ class Outline:
             # how pg_dump before 10 makes a view that others of it refer to: a table first
             if text.startswith(b'CREATE RULE "_RETURN"'):
                 self.judgeable = False
-                self.past_data = True
         elif kind in naming.PLACES:
             if len(self._databases) < MOST_NAMES:
                 self._databases.add(named.name)
@@ -205,8 +190,8 @@ class Outline:
         if found := (naming.INTO.match(text) or naming.COPY.match(text)):
             self._into = named_by(found[1]).name
             if text[:1] in b"Cc":
-                self.copies = True
-                self._give(self._placed(found[1]))
+                self.contents.copies = True
+                self.contents.give(self._placed(found[1]))
 
     def _set(self, text: bytes) -> None:
         for found in naming.SAVES.finditer(text):
@@ -221,7 +206,7 @@ class Outline:
 
     def _select(self, text: bytes) -> None:
         if found := naming.SETVAL.match(text):
-            self._give(self._placed(found[1].replace(b"''", b"'")))
+            self.contents.give(self._placed(found[1].replace(b"''", b"'")))
         elif b"set_config('search_path', ''" in text:
             self._place = ""
         elif not naming.PLAIN_QUESTION.match(text):
@@ -301,13 +286,8 @@ class Outline:
             self.judgeable = False
 
     def _want(self, named: Named, what: str) -> None:
-        if self.dialect is Dialect.POSTGRESQL and len(self.wanted) < MOST_NAMES:
-            self.wanted[named] = what
-
-    def _give(self, named: Named) -> None:
-        self.past_data = False
-        if len(self.given) < MOST_NAMES:
-            self.given.add(named)
+        if self.dialect is Dialect.POSTGRESQL:
+            self.contents.want(named, what)
 
     def _begin(self, what: str, name: str) -> None:
         if len(self.open) < MOST_NAMES:
