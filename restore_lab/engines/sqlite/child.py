@@ -1,13 +1,11 @@
-"""Runs inside the machine, alone, under `python3 -I`: the only place where bytes of a SQLite backup are parsed.
+"""Runs inside the machine, alone, under `python3 -I`: opens a restored SQLite file and answers one question about it.
 
-It imports nothing of ours. Argument 1 is the question, 2 the database file, 3 the question's own text; one
-JSON object goes to stdout. Errors leave as class names and SQLite's own codes, never as messages.
-Source: Python's sqlite3 module; https://www.sqlite.org/security.html; https://www.sqlite.org/lang_corefunc.html#unistr.
+It imports nothing of ours. Argument 1 is the question, 2 the database file; the question's own text is read from
+stdin; one JSON object goes to stdout. Errors leave as class names and SQLite's own codes, never as messages.
+Source: Python's sqlite3 module; https://www.sqlite.org/security.html.
 """
 
-import io
 import json
-import re
 import sqlite3
 import sys
 import time
@@ -25,14 +23,6 @@ ALL_SECONDS = 900.0
 NOT_THE_FILES = ("no such function", "no such module", "no such collation sequence", "unsafe use of")
 #: What one step of an online backup copies; between steps writers have their turn.
 COPIED_PAGES = 1024
-#: What `unistr` takes: XXXX, uXXXX, +XXXXXX, UXXXXXXXX behind a backslash, or another; all else is an error.
-_ESCAPE = re.compile(r"\\(?:(\\)|u?([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|U([0-9a-fA-F]{8})|(.?))", re.DOTALL)
-#: A text, whether or not `unistr` is to read it; before it, what may hold a quote that begins none.
-_LITERAL = re.compile(
-    r"""\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|(unistr\()?'([^']*(?:''[^']*)*)'(?(1)\))""", re.DOTALL
-)
-#: What a byte that is no UTF-8 is read as here (`surrogateescape`).
-_OTHER_BYTE = re.compile("[\udc80-\udcff]")
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -53,86 +43,6 @@ def wary(connection: sqlite3.Connection) -> sqlite3.Connection:
 def quoted(name: str) -> str:
     """Quote an identifier of the schema."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def load(connection: sqlite3.Connection, _text: str) -> dict[str, Any]:
-    """Run a plain dump from stdin, statement by statement, and count what fails by SQLite's code."""
-    lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="surrogateescape", newline="\n")
-    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else 0)
-    lend_unistr(connection)
-    failed: dict[str, tuple[int, int]] = {}
-    others: list[int] = []
-    statement, first = "", 1
-    for number, line in enumerate(lines, start=1):
-        statement += line
-        if ";" not in line or not is_complete(statement):
-            continue
-        if _OTHER_BYTE.search(statement):
-            others.append(first)
-        run(connection, statement, failed, first)
-        statement, first = "", number + 1
-    cut = bool(statement.strip())
-    if connection.in_transaction:
-        connection.commit()
-    named = [[code, *rest] for code, rest in failed.items()]
-    return {"failed": named, "cut": cut, "cut_line": first, "no_utf8": [len(others), *others[:1]]}
-
-
-def lend_unistr(connection: sqlite3.Connection) -> None:
-    """Give `unistr`, in which `.dump` of 3.50 and later writes control characters, to a library that has none."""
-    try:
-        connection.execute("SELECT unistr('')")
-    except sqlite3.OperationalError:
-        connection.create_function("unistr", 1, unistr, deterministic=True)
-
-
-def unistr(text: object) -> str | None:
-    """Read the escapes of a text; one that is none is an error, as it is to SQLite's own."""
-    return None if text is None else _ESCAPE.sub(unescaped, str(text))
-
-
-def unescaped(found: re.Match[str]) -> str:
-    """Read one escape."""
-    backslash, *digits, wrong = found.groups()
-    if wrong is not None:
-        raise ValueError
-    return backslash or chr(int("".join(one or "" for one in digits), 16))
-
-
-def is_complete(statement: str) -> bool:
-    """Tell whether a statement is whole; a byte that is no UTF-8, and one of 0, are as any other to that."""
-    return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode().replace("\0", "?"))
-
-
-def in_utf8(statement: str) -> str:
-    """Write a statement with bytes that are no UTF-8 so that SQLite takes it: texts keep them, all else becomes U+FFFD.
-
-    sqlite3's own `.read` hands such bytes on as they are; Python's module takes a statement as UTF-8 alone.
-    """
-    if not _OTHER_BYTE.search(statement):
-        return statement
-    kept = _LITERAL.sub(with_its_bytes, statement)
-    return kept.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def with_its_bytes(found: re.Match[str]) -> str:
-    """Write a text literal with such bytes by the numbers of its bytes."""
-    escaped, text = found.groups()
-    if text is None or not _OTHER_BYTE.search(text):
-        return found.group()
-    text = text.replace("''", "'")
-    given = (_ESCAPE.sub(unescaped, text) if escaped else text).encode("utf-8", "surrogateescape")
-    return f"(CAST(x'{given.hex()}' AS TEXT))"
-
-
-def run(connection: sqlite3.Connection, statement: str, failed: dict[str, tuple[int, int]], line: int) -> None:
-    """Run one statement; remember its error's code, how often, and the first line."""
-    try:
-        connection.execute(in_utf8(statement))
-    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-        code = getattr(error, "sqlite_errorname", type(error).__name__)
-        count, first = failed.get(code, (0, line))
-        failed[code] = (count + 1, first)
 
 
 def inventory(connection: sqlite3.Connection, _text: str) -> dict[str, Any]:
@@ -326,7 +236,6 @@ def live(connection: sqlite3.Connection, text: str) -> dict[str, Any]:
 QUESTIONS = {
     "live": live,
     "live_at_rest": live,
-    "load": load,
     "inventory": inventory,
     "integrity": integrity,
     "references": references,
@@ -337,11 +246,11 @@ QUESTIONS = {
 }
 
 #: What changes the file; all else opens it for reading only.
-WRITING = {"load", "spoil"}
+WRITING = {"spoil"}
 
 if __name__ == "__main__":
     try:
-        text = "" if sys.argv[1] == "load" else sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
+        text = sys.stdin.buffer.read().decode("utf-8", "surrogatepass")
         how = {"writing": sys.argv[1] in WRITING, "at_rest": sys.argv[1] == "live_at_rest"}
         answer = QUESTIONS[sys.argv[1]](connect(sys.argv[2], **how), text)
     except (sqlite3.Error, sqlite3.Warning) as error:

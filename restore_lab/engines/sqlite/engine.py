@@ -51,7 +51,8 @@ _NAMES = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', '
 #: What the keys of one table may take.
 _KEY_SECONDS = 300.0
 _LONGEST_KEY = 256
-#: The program that reads SQLite files, apart from ours.
+#: The two programs that touch SQLite files, apart from ours: one makes a file of a plain dump, one reads files.
+_LOAD = (Path(__file__).parent / "load.py").read_text("utf-8")
 CHILD = (Path(__file__).parent / "child.py").read_text("utf-8")
 
 
@@ -203,7 +204,9 @@ class _Sqlite:
     def _load_plain(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
         outline = Outline(dialect=Dialect.SQLITE)
         done = self.machine.run(
-            self._argv("load", self._file), timeout_seconds=self.load_timeout_seconds, stdin=outline.through(chunks)
+            ("python3", "-I", "-c", _LOAD, self._file),
+            timeout_seconds=self.load_timeout_seconds,
+            stdin=outline.through(chunks),
         )
         answer = self._answer(done.stdout, done.exit_code)
         self._refuse(answer)
@@ -227,14 +230,11 @@ class _Sqlite:
             names[str(kind)].add(Named("", str(name)))
         return {**names, "table": names["table"] | names["view"]}
 
-    def _argv(self, question: str, file: str) -> tuple[str, ...]:
-        return ("python3", "-I", "-c", CHILD, question, file)
-
     def _ask(
         self, question: str, text: str = "", *, timeout_seconds: float = 600, file: str | None = None
     ) -> dict[str, Any]:
         """Ask the child; the text goes in by stdin: arguments are seen by all of this host."""
-        argv = self._argv(question, file or self._file)
+        argv = ("python3", "-I", "-c", CHILD, question, file or self._file)
         done = self.machine.run(argv, timeout_seconds=timeout_seconds, stdin=(text.encode("utf-8", "surrogatepass"),))
         return self._answer(done.stdout, done.exit_code)
 

@@ -1,4 +1,4 @@
-"""What the SQLite child does to statements before its library takes them."""
+"""What the load of a SQLite dump does to statements before the library takes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from restore_lab.engines.sqlite import child
+from restore_lab.engines.sqlite import load
 
 TABLE = b"CREATE TABLE t(a TEXT, b TEXT);\n"
 
@@ -24,7 +24,7 @@ def database() -> Iterator[sqlite3.Connection]:
 
 def loaded(database: sqlite3.Connection, script: bytes, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(script)))
-    return child.load(database, "")
+    return load.load(database)
 
 
 def held(database: sqlite3.Connection) -> list[tuple[bytes, str]]:
@@ -44,8 +44,8 @@ def held(database: sqlite3.Connection) -> list[tuple[bytes, str]]:
     ],
 )
 def test_unistr_reads_what_sqlite_350_writes(escaped: str, text: str) -> None:
-    assert child.unistr(escaped) == text
-    assert child.unistr(None) is None
+    assert load.unistr(escaped) == text
+    assert load.unistr(None) is None
 
 
 @pytest.mark.parametrize("wrong", ["\\", r"\u00", r"\x41", r"a\+0041", r"\U0041", r"\u00g0", r"\ "])
