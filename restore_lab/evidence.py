@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from restore_lab.counted import DocumentCount, KeyCount, MonthCount, NumberCount, ObjectCount, ProblemCount, TableCount
 from restore_lab.errors import SealBroken
 from restore_lab.findings import Finding, Severity
+from restore_lab.restored import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.tried import ControlRecord
 
 PREDICATE_TYPE = "urn:x-restore-lab:drill/v1"
@@ -123,41 +124,6 @@ class Removal:
     created_at: datetime
     removed_at: datetime | None
     gone: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecoveryPointRecord:
-    """Which backup was restored and why that one; `dated_by` says where `taken_at` was read."""
-
-    source: str
-    point: str
-    taken_at: datetime
-    dated_by: Literal["name", "name and mtime", "mtime"]
-    size_bytes: int
-    candidates: int
-    asked_for: str = "latest"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DumpRecord:
-    """What the backup says of itself in its first bytes; `compression` is None in a record of an older release."""
-
-    engine: str
-    format: str
-    vendor: str
-    version: str
-    tool: str
-    layers: tuple[str, ...]
-    compression: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ServerRecord:
-    """The server it was restored on; `own_series` is whether that is the dump's own vendor and major series."""
-
-    engine: str
-    version: str
-    own_series: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,7 +25,6 @@ from restore_lab.errors import (
     SourceUnreachable,
 )
 from restore_lab.events import BytesRead, Stage
-from restore_lab.evidence import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.findings import Code, safe_text
 from restore_lab.fingerprint import Fingerprints
 from restore_lab.holding import Holding
@@ -33,6 +32,7 @@ from restore_lab.lab import Lab, Place
 from restore_lab.lending import Lending
 from restore_lab.notebook import Notebook
 from restore_lab.questioning import ask_restored
+from restore_lab.restored import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.sandboxes.base import Machine, Server
 from restore_lab.scenario import Restore
 from restore_lab.sources.base import RecoveryPoint, Source, choose

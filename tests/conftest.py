@@ -20,7 +20,6 @@ from restore_lab.counted import ObjectCount, ProblemCount, TableCount
 from restore_lab.evidence import (
     CheckRecord,
     Conditions,
-    DumpRecord,
     Evidence,
     GradedFinding,
     Isolation,
@@ -28,14 +27,13 @@ from restore_lab.evidence import (
     Moment,
     People,
     PlaceRecord,
-    RecoveryPointRecord,
     Removal,
     RestoreRecord,
-    ServerRecord,
     Verdict,
 )
 from restore_lab.findings import Code, Finding
 from restore_lab.report.pdf import Seal
+from restore_lab.restored import DumpRecord, RecoveryPointRecord, ServerRecord
 from restore_lab.signature.keys import SigningKey, create_key
 from restore_lab.verdict import conclude, grade
 

@@ -10,8 +10,9 @@ from restore_lab.report.names import CONTROLS, DOCUMENT_KINDS, NOT_JUDGED, named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restore_lab.evidence import DumpRecord, RestoreRecord
+    from restore_lab.evidence import RestoreRecord
     from restore_lab.report.wording import Wording
+    from restore_lab.restored import DumpRecord
     from restore_lab.tried import ControlRecord
 
 #: Layers and formats that carry a checksum of their content: a changed character breaks them.

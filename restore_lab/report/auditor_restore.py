@@ -21,8 +21,9 @@ from restore_lab.report.names import (
 from restore_lab.report.said import reason
 
 if TYPE_CHECKING:
-    from restore_lab.evidence import Conditions, DumpRecord, Limit, RestoreRecord
+    from restore_lab.evidence import Conditions, Limit, RestoreRecord
     from restore_lab.report.wording import Wording
+    from restore_lab.restored import DumpRecord
 
 _UTC = ZoneInfo("UTC")
 _NANO: Final = 1_000_000_000

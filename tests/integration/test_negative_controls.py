@@ -18,12 +18,13 @@ from restore_lab.engines.base import HEAD_BYTES, Dump
 from restore_lab.engines.forging import forged, forgery
 from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.postgresql.backup import make_backup
-from restore_lab.evidence import DumpRecord, Evidence, RestoreRecord, Verdict
+from restore_lab.evidence import Evidence, RestoreRecord, Verdict
 from restore_lab.findings import Code
 from restore_lab.lab import load_lab
 from restore_lab.report.auditor_controls import control_section
 from restore_lab.report.blocks import Note
 from restore_lab.report.wording import wording_for
+from restore_lab.restored import DumpRecord
 from restore_lab.sandboxes.base import Machine
 from restore_lab.scenario import load_scenario
 from restore_lab.tried import ControlRecord

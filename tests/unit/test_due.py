@@ -13,11 +13,12 @@ from fakes import Stand
 
 from restore_lab.drill import open_key
 from restore_lab.due import Standing, next_due_on, past_of, standing
-from restore_lab.evidence import Evidence, RecoveryPointRecord, Verdict, to_json
+from restore_lab.evidence import Evidence, Verdict, to_json
 from restore_lab.findings import Code
 from restore_lab.history import ENVELOPE_NAME, drill_folder, identity
 from restore_lab.register import EntryType, Register
 from restore_lab.reminders import Reminding, note_given, read_given, reminder_due
+from restore_lab.restored import RecoveryPointRecord
 from restore_lab.signature import dsse
 
 NOON = datetime(2026, 11, 10, 11, 0, tzinfo=UTC)

@@ -7,10 +7,11 @@ from typing import Final
 
 import pytest
 
-from restore_lab.evidence import DumpRecord, RestoreRecord
+from restore_lab.evidence import RestoreRecord
 from restore_lab.report.auditor_controls import control_section
 from restore_lab.report.blocks import Note, Table
 from restore_lab.report.wording import wording_for
+from restore_lab.restored import DumpRecord
 from restore_lab.tried import ControlRecord, NotJudged
 
 FR: Final = wording_for("fr", "Europe/Paris")

@@ -11,15 +11,7 @@ import pytest
 from restore_lab.counted import DocumentCount, ObjectCount
 from restore_lab.engines.documents import NO_DOCUMENTS
 from restore_lab.engines.files.inside import naming, sniffing
-from restore_lab.evidence import (
-    CheckRecord,
-    DumpRecord,
-    Evidence,
-    GradedFinding,
-    RestoreRecord,
-    ServerRecord,
-    Verdict,
-)
+from restore_lab.evidence import CheckRecord, Evidence, GradedFinding, RestoreRecord, Verdict
 from restore_lab.findings import Code, Severity, finding
 from restore_lab.report import names
 from restore_lab.report.auditor_answers import answer_sections, unknown_section
@@ -28,6 +20,7 @@ from restore_lab.report.blocks import Table
 from restore_lab.report.page_one import page_one
 from restore_lab.report.said import say
 from restore_lab.report.wording import NBSP, THIN, Wording, wording_for
+from restore_lab.restored import DumpRecord, ServerRecord
 
 KINDS = (
     DocumentCount(kind="pdf", count=41_210, size_bytes=9_400_000_000, unreadable=2),
