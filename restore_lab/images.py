@@ -1,4 +1,4 @@
-"""The images machines run: which there are, how they are built, with a registry or without, what is in them."""
+"""The images machines run: how they are built from their recipes, with a registry or without, what is in them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from restore_lab import process, sbom
+from restore_lab import process, recipes, sbom
 from restore_lab.errors import MachineFailed
+from restore_lab.recipes import PREFIX, Image
 from restore_lab.sandboxes.container.docker_engine import image_files, image_layers, reached
 from restore_lab.sandboxes.container.plan import LAYERS_LABEL, SBOM_LABEL
 
-PREFIX = "restore-lab"
 RECIPE_LABEL = "restore-lab.recipe"
 BASE_LABEL = "restore-lab.base"
 SUITE_LABEL = "restore-lab.suite"
@@ -37,25 +37,6 @@ _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 _MOVING_SUITES = frozenset({"forky"})
 
 Progress = Callable[[str], object]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Image:
-    """One series of a database server, or of an application, and the Debian suite whose own packages it comes from."""
-
-    engine: str
-    series: str
-    suite: str
-
-    @property
-    def name(self) -> str:
-        """What the operator types: ``postgresql:15``."""
-        return f"{self.engine}:{self.series}"
-
-    @property
-    def tag(self) -> str:
-        """What `Server.image` holds: ``restore-lab/postgresql:15``."""
-        return f"{PREFIX}/{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,32 +59,6 @@ class BuiltImage:
         return hashlib.sha256(self.sbom).hexdigest()
 
 
-IMAGES: Mapping[str, Image] = {
-    image.name: image
-    for image in (
-        Image(engine="postgresql", series="13", suite="bullseye"),
-        Image(engine="postgresql", series="15", suite="bookworm"),
-        Image(engine="postgresql", series="17", suite="trixie"),
-        Image(engine="postgresql", series="18", suite="forky"),
-        Image(engine="mariadb", series="10.11", suite="bookworm"),
-        Image(engine="mariadb", series="11.8", suite="trixie"),
-        Image(engine="survey", series="1", suite="bookworm"),
-    )
-}
-
-_NO_SUITE = (
-    "no image is made: no Debian release has this server; a dump of its series is restored on the next newer one, and "
-    "the report says so, or on a local machine where it is installed, or in an image made from a base that has it to "
-    "install (apt.postgresql.org): `--base`"
-)
-#: Made from a base of the operator's only, whose suite is its own matter.
-ON_A_BASE: Mapping[str, Image] = {
-    f"postgresql:{one}": Image(engine="postgresql", series=one, suite=f"given-{one}") for one in ("14", "16")
-}
-#: What to do about a dump of those where there is no such base.
-NOT_MADE: Mapping[str, str] = dict.fromkeys(ON_A_BASE, _NO_SUITE)
-
-
 def find(image: Image) -> BuiltImage | None:
     """Look an image up on this host, whatever recipe it was built from; None when it is not there.
 
@@ -124,7 +79,7 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
         MachineFailed: the Docker engine does not answer, there is nothing to start from, or a step of the build failed.
     """
     with reached(_BUILD_SECONDS) as engine:
-        recipe = _recipe(image.engine, image.series, image.suite, base or "")
+        recipe = recipes.digest(image.engine, image.series, image.suite, base or "")
         if _label(engine, image.tag, RECIPE_LABEL) == recipe:
             progress(f"{image.tag} is built already")
             lists = _lists(image.tag, image)
@@ -134,7 +89,7 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
             suite_base = _suite_base(engine, image.suite, base, progress)
             progress(f"building {image.tag}")
             arguments = {"BASE": suite_base, "SERIES": image.series}
-            made = _docker_build(engine, _folder() / image.engine, f"{image.tag}-unlabelled", arguments)
+            made = _docker_build(engine, recipes.folder() / image.engine, f"{image.tag}-unlabelled", arguments)
             labels = {
                 RECIPE_LABEL: recipe,
                 BASE_LABEL: _label(engine, suite_base, BASE_LABEL),
@@ -153,13 +108,13 @@ def build(image: Image, *, base: str | None = None, progress: Progress) -> Built
 def _suite_base(engine: docker.DockerClient, suite: str, base: str | None, progress: Progress) -> str:
     """Give the tag of the base all images of a suite share, built first where it is missing or old."""
     tag = f"{PREFIX}/base:{suite}"
-    recipe = _recipe(suite, base or "")
+    recipe = recipes.digest(suite, base or "")
     if _label(engine, tag, RECIPE_LABEL) == recipe:
         return tag
     start, origin = (base, base) if base else _debian(engine, suite, progress)
     progress(f"building {tag}")
     labels = {RECIPE_LABEL: recipe, BASE_LABEL: origin, SUITE_LABEL: suite}
-    _docker_build(engine, _folder() / "base", tag, {"BASE": start}, labels)
+    _docker_build(engine, recipes.folder() / "base", tag, {"BASE": start}, labels)
     return tag
 
 
@@ -274,22 +229,6 @@ def _label(engine: docker.DockerClient, tag: str, label: str) -> str:
         return str(engine.images.get(tag).labels.get(label, ""))
     except ImageNotFound:
         return ""
-
-
-def _recipe(*parts: str) -> str:
-    """Digest everything a build depends on but the packages of the day."""
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for file in sorted(_folder().glob("*/*")):
-        if file.is_file() and file.parent.name in {"base", *parts}:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _folder() -> Path:
-    """Where the Dockerfiles are: inside an installed package, or at the top of a checkout."""
-    here = Path(__file__).parent
-    shipped = here / "shipped" / "images"
-    return shipped if shipped.is_dir() else here.parent / "images"
 
 
 def _environment() -> dict[str, str]:

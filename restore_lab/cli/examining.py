@@ -136,7 +136,7 @@ def _name(server: Server) -> str:
 
 def _remedy(kind: str, server: Server) -> str:
     """Say how a kind of machine gets a server, as far as that is known."""
-    from restore_lab.images import IMAGES, NOT_MADE  # noqa: PLC0415 - as above
+    from restore_lab.recipes import IMAGES, NOT_MADE  # noqa: PLC0415 - as above
 
     name = f"{server.engine}:{server.series}"
     match kind, server.engine:

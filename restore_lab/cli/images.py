@@ -21,7 +21,8 @@ def image() -> None:
 @click.option("--all", "everything", is_flag=True, help="Build every image there is a recipe for.")
 def build_images(names: tuple[str, ...], base: str | None, *, everything: bool) -> None:
     """Build images, or find them built from the very same recipe."""
-    from restore_lab.images import IMAGES, NOT_MADE, ON_A_BASE, build  # noqa: PLC0415 - quick --help
+    from restore_lab.images import build  # noqa: PLC0415 - quick --help
+    from restore_lab.recipes import IMAGES, NOT_MADE, ON_A_BASE  # noqa: PLC0415
 
     for name in names:
         if name in NOT_MADE and base is None:
@@ -40,7 +41,8 @@ def build_images(names: tuple[str, ...], base: str | None, *, everything: bool) 
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with every package.")
 def list_images(*, as_json: bool) -> int:
     """List the images there are recipes for, and which of them are built here."""
-    from restore_lab.images import IMAGES, find  # noqa: PLC0415
+    from restore_lab.images import find  # noqa: PLC0415
+    from restore_lab.recipes import IMAGES  # noqa: PLC0415
 
     built = {name: find(one) for name, one in IMAGES.items()}
     if as_json:
@@ -67,7 +69,8 @@ def list_images(*, as_json: bool) -> int:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.  [default: stdout]")
 def write_sbom(name: str, output: Path | None) -> None:
     """Write the list of an image's packages (CycloneDX 1.5, JSON)."""
-    from restore_lab.images import IMAGES, find  # noqa: PLC0415
+    from restore_lab.images import find  # noqa: PLC0415
+    from restore_lab.recipes import IMAGES  # noqa: PLC0415
 
     if name not in IMAGES:
         raise UsageError(f"no image is called {name}", hint=f"there are: {', '.join(IMAGES)}")

@@ -20,7 +20,7 @@ import survey
 from needs import absent
 from stems import COMMAND, environment_of, rest
 
-from restore_lab import images
+from restore_lab import images, recipes
 from restore_lab.application import on_top
 from restore_lab.checks.base import Check, Restored, RunningApplication
 from restore_lab.checks.http import Page, request
@@ -180,7 +180,7 @@ def test_the_list_of_packages_stands_beside_the_images_id(drill: dict[str, Any])
     assert restore.application is not None
 
     for conditions in (restore.conditions, restore.application.conditions):
-        built = images.find(images.IMAGES[conditions.image.removeprefix("restore-lab/")])
+        built = images.find(recipes.IMAGES[conditions.image.removeprefix("restore-lab/")])
         assert built is not None
         assert (conditions.image_id, conditions.sbom_sha256) == (built.image_id, hashlib.sha256(built.sbom).hexdigest())
 

@@ -16,10 +16,11 @@ from cyclonedx.validation.json import JsonStrictValidator
 from needs import absent
 from packageurl import PackageURL
 
-from restore_lab import images, process
+from restore_lab import images, process, recipes
 from restore_lab.errors import MachineFailed
-from restore_lab.images import IMAGES, BuiltImage, Image
+from restore_lab.images import BuiltImage
 from restore_lab.process import Completed
+from restore_lab.recipes import IMAGES, ON_A_BASE, Image
 from restore_lab.sandboxes.base import Need, Server
 from restore_lab.sandboxes.container.driver import Container
 from restore_lab.sandboxes.container.plan import SBOM_LABEL
@@ -104,7 +105,7 @@ def test_the_list_of_packages_is_that_of_the_package_manager(image: Image) -> No
 
 def test_an_image_of_before_lists_of_packages_gets_its_digest_and_is_not_built_again() -> None:
     built, older = _found(IMAGES["survey:1"]), Image(engine="survey", series="0", suite="bookworm")
-    recipe = images._recipe(older.engine, older.series, older.suite, "")
+    recipe = recipes.digest(older.engine, older.series, older.suite, "")
     labels = ("--label", f"{images.RECIPE_LABEL}={recipe}", "--label", f"{SBOM_LABEL}=")
     lines: list[str] = []
     try:
@@ -128,7 +129,7 @@ def test_an_image_of_before_lists_of_packages_gets_its_digest_and_is_not_built_a
 def test_an_image_made_on_one_of_ours_is_not_said_to_hold_the_same() -> None:
     """It inherits the labels: its machine would be given the list of another image's packages."""
     ours, theirs = Image(engine="survey", series="0-labelled", suite="bookworm"), "restore-lab-test/on-top:1"
-    recipe = images._recipe(ours.engine, ours.series, ours.suite, "")
+    recipe = recipes.digest(ours.engine, ours.series, ours.suite, "")
     try:
         docker_build(ours.tag, f"FROM {IMAGES['survey:1'].tag}\nLABEL {images.RECIPE_LABEL}={recipe}\n")
         built = images.build(ours, progress=lambda _line: None)
@@ -239,6 +240,6 @@ def test_an_image_that_no_debian_release_has_is_tried_on_a_base_of_the_operators
     base = "restore-lab/debian:bookworm" if origin.startswith("mmdebstrap") else origin
 
     with pytest.raises(MachineFailed, match="restore-lab/postgresql:14-unlabelled could not be built"):
-        images.build(images.ON_A_BASE["postgresql:14"], base=base, progress=lambda _line: None)
+        images.build(ON_A_BASE["postgresql:14"], base=base, progress=lambda _line: None)
 
-    assert images.find(images.ON_A_BASE["postgresql:14"]) is None
+    assert images.find(ON_A_BASE["postgresql:14"]) is None
