@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from restore_lab.report.wording import Wording
 
 
-_KEY_COMMAND = (
-    "openssl pkcs7 -inform DER -in report.pdf.sig0 -print_certs | openssl x509 -noout -pubkey"
-    " | openssl pkey -pubin -outform DER | sha256sum"
+#: Each fits on one printed line: one that wraps cannot be copied from the page.
+_COMMANDS = (
+    "pdfsig report.pdf && pdfsig -dump report.pdf",
+    "openssl pkcs7 -inform DER -in report.pdf.sig0 -print_certs -out signer.pem",
+    "openssl x509 -in signer.pem -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum",
+    "pdfdetach -saveall report.pdf",
 )
 
 
@@ -76,18 +79,12 @@ def _check(wording: Wording) -> Section:
     return Section(
         title=text("Check with tools that are not ours"),
         blocks=(
-            Commands(
-                lines=(
-                    "pdfsig report.pdf && pdfsig -dump report.pdf",
-                    _KEY_COMMAND,
-                    "pdfdetach -saveall report.pdf",
-                )
-            ),
+            Commands(lines=_COMMANDS),
             Note(
                 text=text(
                     "pdfsig is to print « Signature is Valid » and « Total document signed »; its exit status says "
-                    "nothing. The second line names the key, to be compared with the one below and with one received "
-                    "by another way. The third gives evidence.json and its signed envelope evidence.dsse.json."
+                    "nothing. The third line names the key, to be compared with the one below and with one received "
+                    "by another way. The fourth gives evidence.json and its signed envelope evidence.dsse.json."
                 )
             ),
         ),

@@ -20,7 +20,7 @@ from restore_lab.signature.keys import create_key
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 SCRIPTS = dict(re.findall(r"^```sh\n# (check-[a-z]+\.sh)[^\n]*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
 KEY_COMMAND = re.findall(r"^```sh\n(openssl x509 [^\n]*)\n```$", README, re.MULTILINE)
-TOOLS = ("base64", "cmp", "grep", "openssl", "pdfdetach", "pdfsig", "sed", "sh", "sha256sum")
+TOOLS = ("base64", "cmp", "grep", "openssl", "pdfdetach", "pdfsig", "pdftotext", "sed", "sh", "sha256sum")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +105,30 @@ def test_a_report_holds_and_gives_its_attachments(demo: Demo, tmp_path: Path) ->
     said = holds("check-report.sh", demo.report, demo.certificate, folder=tmp_path)
     assert said.count("Signature #") == 1
     assert (tmp_path / "evidence.dsse.json").read_bytes() == demo.envelope.read_bytes()
+
+
+def test_the_commands_that_the_report_prints_do_what_it_says_of_them(demo: Demo, tmp_path: Path) -> None:
+    shutil.copy(demo.report, tmp_path / "report.pdf")
+    printed = subprocess.run(
+        ["pdftotext", "-layout", "report.pdf", "-"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    commands = re.findall(
+        r"^ *((?:pdfsig|openssl|pdfdetach) .*-.*report\.pdf.*|openssl .*sha256sum)$", printed, re.MULTILINE
+    )
+    assert len(commands) == 4
+    words = ["sh", "-e", "-c", "\n".join(commands)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert "Signature is Valid" in done.stdout
+    assert "Total document signed" in done.stdout
+    (key,) = re.findall(r"^([0-9a-f]{64})  -$", done.stdout, re.MULTILINE)
+    assert f"Clé : {key}" in printed
+    assert (tmp_path / "evidence.dsse.json").read_bytes() == demo.envelope.read_bytes()
+    assert (tmp_path / "evidence.json").is_file()
 
 
 @pytest.mark.parametrize("where", ["text", "signature", "appended"])

@@ -17,6 +17,7 @@ from restore_lab.counted import TableCount
 from restore_lab.errors import RestoreLabError, UsageError
 from restore_lab.evidence import Evidence, GradedFinding, PlaceRecord, RestoreRecord, Verdict
 from restore_lab.findings import Code, Severity, finding
+from restore_lab.report.auditor_record import _COMMANDS
 from restore_lab.report.pdf import Seal, render_pdf
 
 Reader = Callable[..., list[str]]
@@ -239,6 +240,16 @@ def test_an_authority_that_gave_no_stamp_is_named_as_such(passed: Evidence, read
     whole = " ".join(read(passed, using=replace(seal, authority="tsa.example.org", is_stamped=False)))
     assert "tsa.example.org, sollicité pour un horodatage, n’en a pas donné" in whole
     assert "Horodaté par" not in whole
+
+
+def test_the_commands_to_check_with_stand_each_on_its_own_line(
+    passed: Evidence, seal: Seal, attachments: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(render_pdf(passed, language="fr", attachments=attachments, seal=seal))
+    lines = [line.strip() for line in run("pdftotext", "-layout", str(path), "-").splitlines()]
+    for command in _COMMANDS:
+        assert command in lines
 
 
 def test_english_by_the_same_template(drill: Evidence, read: Reader) -> None:
