@@ -158,7 +158,7 @@ def unknown_section(evidence: Evidence, wording: Wording) -> Section:
         lines = [wording.text("Nothing: every declared place was tested and every question was answered.")]
     rows = [(line,) for line in lines]
     caption = wording.text("Not tested, not reached, not answered")
-    return Section(title=caption, blocks=(table(caption, (wording.text("Negative result"),), rows, "L"),))
+    return Section(title=caption, blocks=(table(caption, (wording.text("What is missing"),), rows, "L"),))
 
 
 def _unknown(restore: RestoreRecord, wording: Wording) -> list[str]:
