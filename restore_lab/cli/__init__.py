@@ -77,7 +77,7 @@ SUMMARIES = {
     "schedule": "Start drills by themselves when they are due.",
     "status": "Say when the next drill is due, and how the last one ended.",
     "sweep": "Remove what dead drills left behind.",
-    "verify": "Verify a report, an envelope or evidence.",
+    "verify": "Verify a report, or the signed envelope of its evidence.",
 }
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from restore_lab.errors import ExitCode, KeyMissing, SealBroken
-from restore_lab.lab import Lab, load_lab
+from restore_lab.errors import ExitCode, KeyMissing, SealBroken, UsageError
+from restore_lab.lab import FILE_NAME, Lab, load_lab
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -32,6 +32,25 @@ def _certificate(lab: Lab) -> Certificate:
         return load_certificate(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SealBroken(f"{path} is not a certificate that can be read", hint="restore it from its copy") from error
+
+
+def _trusted(folder: Path, given: Path | None) -> Certificate:
+    """Read the certificate that was named, else the lab's."""
+    from restore_lab.signature.keys import load_certificate  # noqa: PLC0415 - quick --help
+
+    if given is None:
+        if not (folder / FILE_NAME).exists():
+            raise UsageError(
+                "no certificate to check with: none was given, and this is no lab's folder",
+                hint="--certificate CERTIFICATE.pem, the one you got by another way than the report",
+            )
+        return _certificate(load_lab(folder))
+    try:
+        return load_certificate(given.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{given} is not a certificate that can be read", hint="a certificate is a text file (PEM)"
+        ) from error
 
 
 def register_of(lab: Lab) -> Register:
@@ -56,9 +75,7 @@ def register_of(lab: Lab) -> Register:
 @click.pass_obj
 def verify(folder: str, file: Path, certificate: Path | None, *, as_json: bool) -> int:
     """Verify a report (PDF) or an envelope (DSSE): integrity, identity, time and trust, each apart."""
-    from restore_lab.signature.keys import load_certificate  # noqa: PLC0415
-
-    trusted = load_certificate(certificate.read_bytes()) if certificate else _certificate(load_lab(Path(folder)))
+    trusted = _trusted(Path(folder), certificate)
     data = file.read_bytes()
     said = _verify_pdf(data, trusted) if data.startswith(b"%PDF") else _verify_envelope(data, trusted)
     if as_json:

@@ -276,7 +276,7 @@ def test_a_report_and_its_envelope_verify(lab: Path) -> None:
 
 
 def test_any_changed_byte_of_a_report_exits_5(lab: Path, tmp_path: Path) -> None:
-    """Ten through the command; a hundred through what it calls, which takes seconds instead of minutes."""
+    """Six through the command; a hundred through what it calls, which takes seconds instead of minutes."""
     whole = only_report(lab).read_bytes()
     draw = random.Random(20261122)  # noqa: S311 - a sample that repeats
     changed = tmp_path / "changed.pdf"
@@ -333,6 +333,18 @@ def test_another_certificate_is_not_trusted(lab: Path, tmp_path: Path) -> None:
 
     assert (pdf.code, envelope.code) == (5, 5)
     assert "another certificate" in pdf.out
+
+
+def test_what_to_trust_must_be_a_certificate_or_a_lab(lab: Path, tmp_path: Path) -> None:
+    report = only_report(lab)
+
+    neither = restore_lab("verify", report, lab=tmp_path)
+    key = restore_lab("verify", report, "--certificate", lab / "keys" / "signing-key.pem", lab=tmp_path)
+    itself = restore_lab("verify", report, "--certificate", report, lab=tmp_path)
+
+    assert [(seen.code, seen.out) for seen in (neither, key, itself)] == [(2, "")] * 3
+    assert "--certificate" in neither.err
+    assert "signing-key.pem is not a certificate" in key.err
 
 
 def test_a_report_can_be_written_again(lab: Path, tmp_path: Path) -> None:
