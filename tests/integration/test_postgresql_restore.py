@@ -21,7 +21,7 @@ from needs import absent, third_party
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.engines.base import HEAD_BYTES, MOST_NAMES, MOST_ROWS, Database, Inventory, Load
-from restore_lab.engines.postgresql.backup import make_backup, make_globals
+from restore_lab.engines.postgresql.backup import make_backup
 from restore_lab.engines.postgresql.engine import Postgresql
 from restore_lab.errors import QueryRefused
 from restore_lab.findings import Code, Finding, finding
@@ -155,10 +155,10 @@ def backups(place: Place) -> dict[str, bytes]:
             assert done.exit_code == 0, done.stderr
             made[name] = bytes(taken)
 
-        whole, roles = bytearray(), bytearray()
+        whole = bytearray()
         make_backup(machine, place.server, [SCRIPT.encode()], whole.extend)
-        make_globals(machine, place.server, roles.extend)
-        made |= {"custom": bytes(whole), "globals": bytes(roles)}
+        made["custom"] = bytes(whole)
+        collect("globals", "pg_dumpall", "--globals-only")
         collect("plain", "pg_dump")
         collect("tar", "pg_dump", "--format=tar")
         collect("inserts", "pg_dump", "--inserts")

@@ -1,6 +1,6 @@
 """Make a PostgreSQL backup to try a lab with: a trusted script into a throwaway cluster, pg_dump out of it.
 
-Source: PostgreSQL manual, reference pages "pg_dump", "pg_dumpall".
+Source: PostgreSQL manual, reference page "pg_dump".
 """
 
 from __future__ import annotations
@@ -41,24 +41,7 @@ def make_backup(
     )
     if loaded.exit_code != 0:
         raise EngineFailed(f"the server refused the script ({refusal(loaded) or loaded.exit_code})")
-    _dump(machine, ("pg_dump", "--no-password", "--format=custom"), environment, sink)
-
-
-def make_globals(machine: Machine, server: Server, sink: Callable[[bytes], object]) -> None:
-    """Hand the roles of a cluster that `make_backup` started to `sink`, as a plain dump of pg_dumpall.
-
-    Raises:
-        EngineFailed: pg_dumpall failed.
-        MachineFailed, TimeoutError: as `Machine.run`.
-    """
-    cluster = Cluster(machine=machine, series=server.series)
-    environment = cluster.environment(BOOTSTRAP, "postgres", {"lc_messages": "C"})
-    _dump(machine, ("pg_dumpall", "--no-password", "--globals-only"), environment, sink)
-
-
-def _dump(
-    machine: Machine, argv: tuple[str, ...], environment: dict[str, str], sink: Callable[[bytes], object]
-) -> None:
-    done = machine.run(argv, timeout_seconds=_LIMIT_SECONDS, stdout=sink, environment=environment)
-    if done.exit_code != 0:
-        raise EngineFailed(f"{argv[0]} ended {done.exit_code}")
+    argv = ("pg_dump", "--no-password", "--format=custom")
+    dumped = machine.run(argv, timeout_seconds=_LIMIT_SECONDS, stdout=sink, environment=environment)
+    if dumped.exit_code != 0:
+        raise EngineFailed(f"pg_dump ended {dumped.exit_code}")
