@@ -162,16 +162,23 @@ def register() -> None:
 @register.command("list", epilog="For example: restore-lab register list --json")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
-def list_entries(folder: str, *, as_json: bool) -> None:
-    """List the entries that verify, oldest first."""
-    entries = register_of(load_lab(Path(folder))).verify().entries
+def list_entries(folder: str, *, as_json: bool) -> int:
+    """List the entries that verify, oldest first; say so when not all do."""
+    checked = register_of(load_lab(Path(folder))).verify()
     if as_json:
-        plain = [{"type": one.kind.value, "at": one.at.isoformat(), "head": one.head, **one.fields} for one in entries]
+        plain = [
+            {"type": one.kind.value, "at": one.at.isoformat(), "head": one.head, **one.fields}
+            for one in checked.entries
+        ]
         click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
-        return
-    for one in entries:
-        said = " ".join(str(one.fields[name]) for name in ("drill", "verdict", "key_id") if name in one.fields)
-        click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.kind.value:<9}  {said}")
+    else:
+        for one in checked.entries:
+            said = " ".join(str(one.fields[name]) for name in ("drill", "verdict", "key_id") if name in one.fields)
+            click.echo(f"{one.at:%Y-%m-%d %H:%M:%S %Z}  {one.kind.value:<9}  {said}")
+    if not checked.faults:
+        return ExitCode.PASSED
+    click.echo("the register does not verify, so entries may be missing; see `restore-lab register verify`", err=True)
+    return ExitCode.SEAL_BROKEN
 
 
 @register.command("verify", epilog="For example: restore-lab register verify --head 9f2c...")

@@ -209,7 +209,7 @@ def test_the_register_is_listed_and_verified(lab: Path) -> None:
     verified = restore_lab("register", "verify", "--json", lab=lab)
 
     assert (listed.code, verified.code) == (0, 0)
-    assert "PASSED" in listed.out
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC  closed .* PASSED$", listed.out, re.MULTILINE)
     said = json.loads(verified.out)
     assert (said["faults"], said["open"]) == ([], [])
     known = restore_lab("register", "verify", "--head", said["head"], lab=lab)
@@ -251,6 +251,8 @@ def test_a_register_with_an_entry_missing_or_moved_exits_5(copy: Path, what: str
 
     assert (seen.code, plain.code, "FAULT" in seen.out) == (5, 5, True)
     assert json.loads(plain.out)["faults"]
+    listed = restore_lab("register", "list", lab=copy)
+    assert (listed.code, "the register does not verify" in listed.err) == (5, True)
     assert restore_lab("status", lab=copy).code == 5
 
 
