@@ -215,7 +215,10 @@ def _parse_private(pem: bytes, path: Path, passphrase: bytes | None) -> ec.Ellip
         key = serialization.load_pem_private_key(pem, password=passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         wanted = "its passphrase is missing, wrong or not needed, or it is no PKCS#8 PEM file"
-        raise KeyMissing(f"signing key {path} cannot be opened: {wanted}", hint=_MADE_BY) from error
+        raise KeyMissing(
+            f"signing key {path} cannot be opened: {wanted}",
+            hint="set `passphrase` under [signature] in lab.toml, or take the key from its copy",
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise KeyMissing(f"signing key {path} is not an ECDSA P-256 key", hint=_MADE_BY)
     return key
