@@ -202,8 +202,11 @@ def _seconds(loaded: list[RestoreRecord], wording: Wording) -> Line:
 
 def _not_tested(evidence: Evidence, wording: Wording) -> Line:
     label = wording.text("Not tested:")
-    untested = [printable(place.label, NAME_LENGTH) for place in evidence.places if not place.tested]
-    if not evidence.places:
+    places = {restore.restore_id: printable(restore.place, NAME_LENGTH) for restore in evidence.restores}
+    passed_over = [one.finding.restore_id for one in evidence.findings if one.finding.code is Code.NOT_THE_LATEST]
+    untested = [wording.text("the latest backup ({place})", place=places.get(one or "", "?")) for one in passed_over]
+    untested += [printable(place.label, NAME_LENGTH) for place in evidence.places if not place.tested]
+    if not untested and not evidence.places:
         return Line(label=label, text=wording.text("no other place with patient data was declared."))
     if not untested:
         return Line(label=label, text=wording.text("every declared place with patient data was tested."))

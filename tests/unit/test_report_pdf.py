@@ -252,6 +252,15 @@ def test_the_commands_to_check_with_stand_each_on_its_own_line(
         assert command in lines
 
 
+def test_page_one_says_that_another_than_the_latest_backup_was_tested(passed: Evidence, read: Reader) -> None:
+    (restore,) = passed.restores
+    chosen = finding(Code.NOT_THE_LATEST, asked="oldest").made_safe(restore_id=restore.restore_id)
+    noted = GradedFinding(finding=chosen, severity=Severity.NOTE)
+    first, *_ = read(replace(passed, findings=(*passed.findings, noted)))
+    assert f"Non testé : la dernière sauvegarde ({restore.place})" in first
+    assert "la dernière sauvegarde (" not in read(passed)[0]
+
+
 def test_english_by_the_same_template(drill: Evidence, read: Reader) -> None:
     whole = " ".join(read(drill, "en"))
     assert "What this test proves, and what it does not prove" in whole
