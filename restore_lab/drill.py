@@ -151,7 +151,7 @@ def open_key(lab: Lab) -> SigningKey:
         KeyMissing: there is none, or others could read it.
     """
     settings = lab.settings.signature
-    passphrase = settings.passphrase.reveal() if settings.passphrase else None
+    passphrase = settings.passphrase.reveal("passphrase of the signing key") if settings.passphrase else None
     return load_key(settings.key, settings.certificate, passphrase=passphrase)
 
 

@@ -16,7 +16,8 @@ from restore_lab.evidence import People
 from restore_lab.opening import Days
 from restore_lab.sandboxes.base import Sandbox
 from restore_lab.sandboxes.local.driver import Local
-from restore_lab.settings import STRICT, LabPath, OneOf, Secret, read_toml
+from restore_lab.secret import Secret
+from restore_lab.settings import STRICT, LabPath, OneOf, read_toml
 from restore_lab.sources import SOURCES
 from restore_lab.sources.base import Source
 

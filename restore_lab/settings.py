@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -79,68 +77,9 @@ class OneOf:
         return id(self.registry)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Secret:
-    """A reference to a secret, never the secret: `{ env = "NAME" }` or `{ file = "path" }` (mode 0600 checked).
-
-    A scheduled drill has no environment of its operator's: there NAME is a systemd credential.
-    """
-
-    __pydantic_config__ = STRICT
-
-    env: str | None = None
-    file: LabPath | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a reference to nothing, or to two things."""
-        if (self.env is None) == (self.file is None):
-            raise ValueError("name exactly one of env, file")
-
-    def __repr__(self) -> str:
-        """Never more than this."""
-        return "***"
-
-    def reveal(self) -> bytes:
-        """Fetch the secret, without its final newline.
-
-        Raises:
-            ConfigurationError: it is not there, or others could read it.
-        """
-        if self.env is not None:
-            return _from_environment(self.env)
-        path = self.file or Path()
-        try:
-            if stat.S_IMODE(path.stat().st_mode) & 0o077:
-                raise ConfigurationError(f"{path} is readable by others", hint=f"chmod 600 {path}")
-            return path.read_bytes().removesuffix(b"\n")
-        except OSError as error:
-            raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
-
-
-def _from_environment(name: str) -> bytes:
-    """Read a variable, else the systemd credential of that name (systemd.exec(5), LoadCredential=)."""
-    if name in os.environ:
-        return os.environb[name.encode()]
-    with suppress(KeyError, OSError):
-        return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / name).read_bytes().removesuffix(b"\n")
-    raise ConfigurationError(f"the environment has no {name}", hint="a secret is read from it")
-
-
 def from_environment(names: Iterable[str]) -> dict[str, str]:
     """Give those variables of our own environment that are set, for a client that finds its files by them."""
     return {name: os.environ[name] for name in names if name in os.environ}
-
-
-def secrets_of(value: object) -> Iterator[Secret]:
-    """Find every reference to a secret in settings, however deep it lies."""
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from secrets_of(one)
-    elif is_dataclass(value):
-        for one in fields(value):
-            yield from secrets_of(getattr(value, one.name))
 
 
 def read_toml(path: Path, shape: type[T], *, root: Path) -> T:

@@ -17,6 +17,8 @@ from restore_lab.drill import Outcome
 from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
 from restore_lab.evidence import Evidence, RestoreRecord, Verdict
 from restore_lab.findings import Code, Severity
+from restore_lab.report.said import say
+from restore_lab.report.wording import wording_for
 
 _SAID = {
     Stage.FIND: "Looking for the latest backup",
@@ -34,8 +36,10 @@ _STYLE = {
     Verdict.INCONCLUSIVE: "bold magenta",
     Verdict.FAILED: "bold red",
 }
-_MARK = {Severity.FAILED: "x", Severity.INCONCLUSIVE: "?", Severity.RESERVATION: "!", Severity.NOTE: "-"}
-
+#: What is said of at the end, the worst first.
+_MARK = {Severity.FAILED: "x", Severity.INCONCLUSIVE: "?", Severity.RESERVATION: "!"}
+#: Findings on one screen of 24 lines, two lines each, beside what else is said.
+_MOST_FOUND = 7
 _EARLIER = {
     Code.EARLIER_DRILL_DIED: "died before its end",
     Code.EARLIER_COPY_GONE: "left its copy",
@@ -56,20 +60,24 @@ def watching() -> Iterator[Listener]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[read]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        stage = _Stage(progress)
+    progress = Progress(*columns, console=console, transient=True)
+    stage = _Stage(progress)
 
-        def show(event: Event) -> None:
-            match event:
-                case Entered(stage=entered, about=about):
-                    stage.enter(f"{_SAID[entered]} ({about})" if about else _SAID[entered])
-                case BytesRead(done_bytes=done, of_bytes=total):
-                    stage.read(done, total)
-                case Found(finding=found):
-                    params = ", ".join(f"{name} {value}" for name, value in found.params)
-                    progress.console.print(f"  found {found.code} {params}".rstrip(), markup=False, highlight=False)
+    def show(event: Event) -> None:
+        progress.start()  # not before the first: until then a passphrase may be asked for
+        match event:
+            case Entered(stage=entered, about=about):
+                stage.enter(f"{_SAID[entered]} ({about})" if about else _SAID[entered])
+            case BytesRead(done_bytes=done, of_bytes=total):
+                stage.read(done, total)
+            case Found(finding=found):
+                params = ", ".join(f"{name} {value}" for name, value in found.params)
+                progress.console.print(f"  found {found.code} {params}".rstrip(), markup=False, highlight=False)
 
+    try:
         yield show
+    finally:
+        progress.stop()
 
 
 class _Stage:
@@ -102,15 +110,21 @@ def summarise(outcome: Outcome) -> None:
     for restore in evidence.restores:
         for name, value in _facts(restore, ZoneInfo(evidence.timezone)):
             console.print(f"{name:<13} {value}", markup=False)
-    shown = [one for one in evidence.findings if one.severity is not Severity.NOTE]
-    for one in shown[:12]:
-        params = ", ".join(f"{name} {value}" for name, value in one.finding.params)
-        console.print(f"  {_MARK[one.severity]} {one.finding.code}  {params}".rstrip(), markup=False)
-    if len(shown) > 12:
-        console.print(f"  and {len(shown) - 12} more, in the report")
-    for line in _earlier(evidence):
+    for line in (*_found(evidence), *_earlier(evidence)):
         console.print(line, markup=False)
     _say_where(outcome)
+
+
+def _found(evidence: Evidence) -> Iterator[str]:
+    """Say what was found, each with what there is to do, as many as one screen has room for."""
+    wording = wording_for("en", evidence.timezone)
+    graded = [one for severity in _MARK for one in evidence.findings if one.severity is severity]
+    for one in graded[:_MOST_FOUND]:
+        said = say(one.finding, wording)
+        yield f"  {_MARK[one.severity]} {one.finding.code}  {said.exact}"
+        yield f"    to do: {said.action}"
+    if len(graded) > _MOST_FOUND:
+        yield f"  and {len(graded) - _MOST_FOUND} more, in the report"
 
 
 def _earlier(evidence: Evidence) -> Iterator[str]:
@@ -131,7 +145,9 @@ def _earlier(evidence: Evidence) -> Iterator[str]:
 def _facts(restore: RestoreRecord, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     point = restore.recovery_point
     if point is not None:
-        yield "backup", f"{point.point}  taken {point.taken_at.astimezone(zone):%Y-%m-%d %H:%M} ({point.dated_by})"
+        asked = "" if point.asked_for == "latest" else f", not the latest but {point.asked_for!a} was asked for"
+        taken = f"{point.taken_at.astimezone(zone):%Y-%m-%d %H:%M}"
+        yield "backup", f"{point.point}  taken {taken} ({point.dated_by}){asked}"
     if restore.server is not None and restore.conditions is not None:
         held = restore.conditions
         yield (

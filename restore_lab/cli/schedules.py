@@ -17,7 +17,7 @@ from restore_lab.errors import ExitCode, KeyMissing, UsageError
 from restore_lab.lab import Lab, load_lab
 from restore_lab.schedule import cron, systemd
 from restore_lab.schedule.units import Installed, Job, Manager, name_of
-from restore_lab.settings import secrets_of
+from restore_lab.secret import secrets_of
 
 #: What of the operator's environment a drill needs where it starts by itself.
 _KEPT = ("DOCKER_HOST",)
@@ -113,7 +113,11 @@ def _credentials(lab: Lab, manager: Manager) -> dict[str, Path]:
     A `{ file = }` is not among them: the service reads it under its own account, as by hand. Handed over by root, a
     link in its place would give away any file of the machine.
     """
-    names = sorted({secret.env for secret in secrets_of(lab.settings) if secret.env is not None})
+    wanted = tuple(secrets_of(lab.settings))
+    if any(secret.prompt for secret in wanted):
+        hint = "in lab.toml, use { file = } or { command = [] } for it"
+        raise UsageError("lab.toml has a secret that is typed at a terminal, and a drill by itself has none", hint=hint)
+    names = sorted({secret.env for secret in wanted if secret.env is not None})
     if names and manager is Manager.CRON:
         raise UsageError(
             f"cron has no {', '.join(names)} in its environment", hint="in lab.toml, use { file = } for these secrets"

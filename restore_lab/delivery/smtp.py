@@ -130,7 +130,7 @@ def password_of(settings: Mail) -> str:
         ConfigurationError: it is not there, others could read it, or no server could be told it.
     """
     try:
-        password = settings.password.reveal().decode("ascii") if settings.password else ""
+        password = settings.password.reveal("password for the mail server").decode("ascii") if settings.password else ""
     except UnicodeError as error:
         raise ConfigurationError("the mail password is not plain ASCII", hint="servers take no other") from error
     if settings.password and not password:

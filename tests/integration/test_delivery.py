@@ -35,7 +35,7 @@ from restore_lab.evidence import Verdict
 from restore_lab.history import drill_folder
 from restore_lab.lab import Lab, Mail
 from restore_lab.register import Entry, EntryType, Register
-from restore_lab.settings import Secret
+from restore_lab.secret import Secret
 
 QUICK = Limits(answer_seconds=2, connection_seconds=3)
 DOCTOR, CONTRACTOR = "cabinet@example.org", "prestataire@example.org"

@@ -245,6 +245,14 @@ def test_without_systemd_it_is_a_line_of_crontab(booted: Booted) -> None:
     assert booted.sh("crontab -l") == "0 0 1 1 * true\n"
 
 
+def test_a_drill_by_itself_has_nobody_to_type_a_secret(booted: Booted) -> None:
+    lab = _lab(booted, "typed")
+    booted.sh(f"sed -i '/^key = /a passphrase = {{ prompt = true }}' {lab}/lab.toml")
+
+    booted.sh(f"{COMMAND} --lab {lab} schedule install --scenario annual", code=2)
+    booted.sh("ls /etc/systemd/system/restore-lab-typed-*", code=2)
+
+
 def test_a_register_that_was_tampered_with_is_told_every_day(booted: Booted) -> None:
     lab = _lab(booted, "tampered")
     booted.sh(f"{COMMAND} --lab {lab} run --scenario annual --when-due; rm {lab}/reports/2*/*/report.pdf")

@@ -13,7 +13,7 @@ from restore_lab.errors import ConfigurationError, UsageError
 from restore_lab.lab import Contractor, LabFile, Mail, Place, Practice, Signature
 from restore_lab.schedule import cron, units
 from restore_lab.schedule.units import Job, Manager, service, timer
-from restore_lab.settings import Secret, secrets_of
+from restore_lab.secret import Secret, secrets_of
 
 LAB = Path("/srv/labs/cabinet-exemple")
 JOB = Job(
@@ -144,12 +144,12 @@ def test_a_secret_is_read_from_the_environment_first_else_from_the_credential(
     monkeypatch.delenv("MAIL", raising=False)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     with pytest.raises(ConfigurationError, match="MAIL"):
-        Secret(env="MAIL").reveal()
+        Secret(env="MAIL").reveal("password")
 
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert Secret(env="MAIL").reveal() == b"from systemd"
+    assert Secret(env="MAIL").reveal("password") == b"from systemd"
     monkeypatch.setenv("MAIL", "from hand")
-    assert Secret(env="MAIL").reveal() == b"from hand"
+    assert Secret(env="MAIL").reveal("password") == b"from hand"
 
 
 def test_a_line_of_cron_catches_up_within_the_hour() -> None:

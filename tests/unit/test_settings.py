@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import pytest
 
 from restore_lab.errors import ConfigurationError
-from restore_lab.settings import STRICT, LabPath, OneOf, Secret, line_of, read_toml, shipped
+from restore_lab.secret import Secret
+from restore_lab.settings import STRICT, LabPath, OneOf, line_of, read_toml, shipped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,31 +166,9 @@ def test_a_dotted_key_has_a_line() -> None:
     assert line_of('title = "x"\nlimits.rows = 3\n', ["limits", "rows"]) == 2
 
 
-def test_a_secret_comes_from_the_environment_or_a_private_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESTORE_LAB_TEST_SECRET", "s3cret")
-    path = tmp_path / "secret"
-    path.write_text("s3cret\n", "ascii")
-    path.chmod(0o600)
-
-    assert Secret(env="RESTORE_LAB_TEST_SECRET").reveal() == b"s3cret"
-    assert Secret(file=path).reveal() == b"s3cret"
-    assert repr(Secret(env="RESTORE_LAB_TEST_SECRET")) == str(Secret(file=path)) == "***"
-
-
-def test_a_secret_that_is_not_there_or_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_text("s3cret", "ascii")
-    path.chmod(0o640)
-
-    with pytest.raises(ConfigurationError, match="readable by others"):
-        Secret(file=path).reveal()
-    with pytest.raises(ConfigurationError, match="secret file"):
-        Secret(file=tmp_path / "absent").reveal()
-    with pytest.raises(ConfigurationError, match="the environment has no"):
-        Secret(env="RESTORE_LAB_NO_SUCH_VARIABLE").reveal()
-
-
-@pytest.mark.parametrize("secret", ["{}", '{ env = "A", file = "b" }', '{ command = ["pass"] }'])
+@pytest.mark.parametrize(
+    "secret", ["{}", '{ env = "A", file = "b" }', '{ env = "A", prompt = true }', "{ command = [] }"]
+)
 def test_a_secret_names_one_thing_it_can_come_from(tmp_path: Path, secret: str) -> None:
     assert faults(tmp_path, f'title = "x"\nsecret = {secret}\n')
 
