@@ -165,7 +165,7 @@ def test_a_failing_test_of_the_operators_that_quotes_data_leaves_none(lab: Path)
     done = drill(lab)
 
     assert done.returncode == 1
-    assert b"PYTEST_FAILED  name test_names_in_an_error" in done.stdout
+    assert b"PYTEST_FAILED  Test names in an error: failed" in done.stdout
     assert_no_leak(lab, done.stdout, done.stderr)
 
 
