@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from needs import server_of
 from node.lab import PASSED, auditors_pages, drilled, lab_node, restore_of
 from node.virtual_machine import VirtualNode, arm64_vm
 
@@ -52,6 +53,7 @@ def node() -> Iterator[VirtualNode]:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lab whose backup is of MariaDB, made once; copy it, do not change it."""
+    server_of("mariadb")
     root = tmp_path_factory.mktemp("sample") / "lab"
     make_demo(root, Sample(engine="mariadb", day=datetime.now(UTC).date(), patients=PATIENTS))
     return root
