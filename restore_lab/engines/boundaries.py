@@ -32,7 +32,9 @@ _SANDBOX: Final = b"/*M!999999\\-"
 _LINE: Final = re.compile(rb"[^\n]*+\n")
 _COMMENT: Final = re.compile(rb".*?\*/", re.DOTALL)
 _PLAIN: Final = {quote: re.compile(rb"[^%b]*+%b" % (quote, quote)) for quote in (b"'", b'"', b"`")}
-_ESCAPED: Final = {quote: re.compile(rb"(?:[^\\%b]++|\\.)*+%b" % (quote, quote), re.DOTALL) for quote in (b"'", b'"')}
+_ESCAPED: Final = {
+    quote: re.compile(rb"(?:[^\\%b]++|\\.|(?!))*+%b" % (quote, quote), re.DOTALL) for quote in (b"'", b'"')
+}
 
 
 def last_boundary(chunks: Iterable[bytes], dialect: Dialect, *, most_bytes: int) -> tuple[int, bool]:

@@ -16,7 +16,7 @@ from restore_lab.engines.statements import Statement
 
 #: So many are kept; a name beyond is not known.
 MOST_WORDS: Final = 100_000
-_STRING: Final = re.compile(rb"'(?:[^'\\]++|\\.|'')*+(?:'|\Z)", re.DOTALL)
+_STRING: Final = re.compile(rb"'(?:[^'\\]++|\\.|''|(?!))*+(?:'|\Z)", re.DOTALL)
 #: Statements that hold no value of a row.
 _DEFINES: Final = frozenset({b"CREATE", b"ALTER", b"DROP", b"SET", b"USE", b"LOCK"})
 _BETWEEN: Final = re.compile(r"\.|, ")
