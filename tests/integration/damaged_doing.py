@@ -92,7 +92,9 @@ def tool(*argv: str) -> Damage:
     """Send the bytes through a command."""
 
     def damage(content: bytes) -> bytes:
-        return subprocess.run(argv, input=content, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+        return subprocess.run(
+            (program(argv[0]), *argv[1:]), input=content, stdout=subprocess.PIPE, check=True, timeout=60
+        ).stdout
 
     return damage
 
