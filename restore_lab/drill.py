@@ -103,7 +103,7 @@ def run(
     drill = Drill(drill_id=drill_id, lab=lab, scenario=scenario, asked_for=asked_for, secret=secret, clock=clock)
     checked, before = _open(drill, register, key)
     if before.entries:
-        swept = after_death(lab, scenario, before.entries, register, key)
+        swept = after_death(lab, scenario, before, register, key)
         drill = replace(drill, earlier=tuple(said_of(before, swept, lab.settings.practice.zone)))
     with ExitStack() as on_failure:
         holding = Holding(length=hold_for) if hold_for else None

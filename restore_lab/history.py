@@ -25,10 +25,20 @@ PASSED = frozenset({Verdict.PASSED.value, Verdict.PASSED_WITH_RESERVATIONS.value
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earlier:
-    """What opened the drills of which the next one has to tell: those that died, and those that left a copy."""
+    """What opened the drills of which the next one has to tell: those that died, and those that left a copy.
 
-    died: tuple[Entry, ...]
+    Of the dead, those of `abandoned` were closed only now. `ended` names every drill whose process is gone.
+    """
+
+    untold: tuple[Entry, ...]
+    abandoned: tuple[Entry, ...]
     left: tuple[Entry, ...]
+    ended: frozenset[str]
+
+    @property
+    def died(self) -> tuple[Entry, ...]:
+        """Those that died, whenever they were closed."""
+        return (*self.untold, *self.abandoned)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -81,8 +91,12 @@ def earlier_drills(register: Register, checked: Checked, key: SigningKey, *, now
 
     The caller holds the register's lock.
     """
-    died = (*untold(checked), *close_abandoned(register, checked, key))
-    return Earlier(died=died, left=unremoved(checked, now=now))
+    return Earlier(
+        untold=untold(checked),
+        abandoned=close_abandoned(register, checked, key),
+        left=unremoved(checked, now=now),
+        ended=ended(checked),
+    )
 
 
 def close_abandoned(register: Register, checked: Checked, key: SigningKey) -> tuple[Entry, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from restore_lab.durable import undisturbed
 from restore_lab.errors import MachineFailed
 from restore_lab.evidence import Removal
 from restore_lab.findings import Code, Finding, finding
-from restore_lab.history import Earlier, ended, is_of_this_host
+from restore_lab.history import Earlier, is_of_this_host
 from restore_lab.lab import Lab
 from restore_lab.register import Entry, EntryType, Register
 from restore_lab.sandboxes.base import Sandbox
@@ -43,14 +43,16 @@ def everywhere(lab: Lab) -> tuple[Sandbox, ...]:
     return (*Auto().sandboxes(), *nodes_of(lab.root))
 
 
-def sweep(lab: Lab, sandboxes: Iterable[Sandbox], register: Register) -> Swept:
-    """Remove what dead drills of a lab left on these kinds of machines; an interrupt ends it, and is said."""
-    gone = ended(register.verify())
+def sweep(lab: Lab, sandboxes: Iterable[Sandbox], ended: Collection[str]) -> Swept:
+    """Remove what dead drills of a lab left on these kinds of machines; an interrupt ends it, and is said.
+
+    `ended` names the drills whose process is gone.
+    """
     removals, unseen = list[Removal](), list[str]()
     try:
         for sandbox in sandboxes:
             try:
-                removals.extend(sandbox.sweep(now=datetime.now(UTC), lab_id=lab.lab_id, ended=gone))
+                removals.extend(sandbox.sweep(now=datetime.now(UTC), lab_id=lab.lab_id, ended=ended))
             except MachineFailed as error:
                 unseen.append(error.message)
     except KeyboardInterrupt:
@@ -58,11 +60,11 @@ def sweep(lab: Lab, sandboxes: Iterable[Sandbox], register: Register) -> Swept:
     return Swept(removals=tuple(removals), unseen=tuple(unseen))
 
 
-def after_death(lab: Lab, scenario: Scenario, dead: Sequence[Entry], register: Register, key: SigningKey) -> Swept:
-    """Remove what the drills that these entries opened may have left, and append what was done."""
-    swept = sweep(lab, _where(lab, scenario, dead), register)
+def after_death(lab: Lab, scenario: Scenario, earlier: Earlier, register: Register, key: SigningKey) -> Swept:
+    """Remove what earlier drills may have left, and append what was done."""
+    swept = sweep(lab, _where(lab, scenario, earlier.entries), earlier.ended)
     with register.locked(), undisturbed():
-        register.append(EntryType.SWEPT, entry_fields(swept, dead), key=key, at=datetime.now(UTC))
+        register.append(EntryType.SWEPT, entry_fields(swept, earlier.entries), key=key, at=datetime.now(UTC))
     return swept
 
 

@@ -107,7 +107,7 @@ def sweep(folder: str) -> int:
     """Remove what dead drills of this lab left behind, close their entries, and delete logs older than 400 days."""
     from restore_lab.drill import open_key  # noqa: PLC0415
     from restore_lab.durable import undisturbed  # noqa: PLC0415
-    from restore_lab.history import close_abandoned, unremoved, untold  # noqa: PLC0415
+    from restore_lab.history import earlier_drills, ended  # noqa: PLC0415
     from restore_lab.journal import KEPT_FOR, prune  # noqa: PLC0415
     from restore_lab.register import EntryType, Register  # noqa: PLC0415
     from restore_lab.sweeping import entry_fields, everywhere  # noqa: PLC0415
@@ -117,22 +117,20 @@ def sweep(folder: str) -> int:
     key = open_key(lab)
     now = datetime.now(UTC)
     register = Register(folder=lab.reports, certificate=key.certificate)
-    swept = sweep_machines(lab, everywhere(lab), register)
+    swept = sweep_machines(lab, everywhere(lab), ended(register.verify()))
     with register.locked(), undisturbed():
-        checked = register.verify()
-        closed = close_abandoned(register, checked, key)
-        dead = (*untold(checked), *closed, *unremoved(checked, now=now))
-        if swept.removals or dead:
-            register.append(EntryType.SWEPT, entry_fields(swept, dead), key=key, at=now)
+        earlier = earlier_drills(register, register.verify(), key, now=now)
+        if swept.removals or earlier.entries:
+            register.append(EntryType.SWEPT, entry_fields(swept, earlier.entries), key=key, at=now)
     if pruned := prune(lab.reports, now=now):
         click.echo(f"{pruned} logs older than {KEPT_FOR.days} days deleted")
     for one in swept.removals:
         click.echo(f"{one.kind} {one.name}: {'gone' if one.gone else 'STILL THERE'}")
-    for entry in closed:
+    for entry in earlier.abandoned:
         click.echo(f"{entry.fields.get('drill')}: closed as INCONCLUSIVE, ABANDONED")
     for reason in swept.unseen:
         click.echo(f"not everything could be looked at: {reason}")
-    if not swept.removals and not closed and not swept.unseen:
+    if not swept.removals and not earlier.abandoned and not swept.unseen:
         click.echo("nothing was left behind that can be seen from here")
     if swept.is_interrupted:
         return ExitCode.INTERRUPTED
