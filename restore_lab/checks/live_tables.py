@@ -43,38 +43,42 @@ class LiveTables:
         several = [table.name for table, names in meant.items() if len(names) > 1]
         tables = [replace(table, name=(*names, table.name)[0]) for table, names in meant.items() if len(names) < 2]
         rows = {table.name: table.rows for table in inventory.tables}
+        purged = _all_meant((one.may_shrink for one in self.counts), inventory)
+        main = _all_meant((one.main for one in self.counts), inventory)
         is_older = live.taken_at <= restored.taken_at
         findings = (
             *(one for name in several[:_NAMED] for one in restored.ambiguous(name)),
-            *self._lost(tables, rows, _all_meant((one.may_shrink for one in self.counts), inventory)),
-            *(self._fewer(tables, rows, inventory) if is_older else ()),
+            *_lost(tables, rows, purged),
+            *(_fewer(tables, rows, purged, main) if is_older else ()),
         )
         return Answer(asked=len(live.tables), findings=findings)
 
-    def _lost(self, tables: Sequence[TableCount], rows: Mapping[str, int], purged: frozenset[str]) -> Iterator[Finding]:
-        missing = [table for table in tables if table.name not in rows]
-        for table in missing[:_NAMED]:
-            yield finding(Code.LIVE_TABLE_MISSING, table=table.name, tables=len(missing))
-        empty = [one for one in tables if one.rows and rows.get(one.name) == 0 and one.name not in purged]
-        for table in empty[:_NAMED]:
-            yield finding(Code.LIVE_TABLE_EMPTY, table=table.name, live=table.rows, tables=len(empty))
 
-    def _fewer(self, tables: Sequence[TableCount], rows: Mapping[str, int], inventory: Inventory) -> Iterator[Finding]:
-        purged = _all_meant((one.may_shrink for one in self.counts), inventory)
-        main = _all_meant((one.main for one in self.counts), inventory)
-        fewer = [one for one in tables if 0 < rows.get(one.name, 0) < one.rows and one.name not in purged]
-        for table in [one for one in fewer if one.name in main][:_NAMED]:
-            yield finding(Code.ROWS_BELOW_LIVE, table=table.name, rows=rows[table.name], live=table.rows)
-        others = [one for one in fewer if one.name not in main]
-        if others:
-            worst = max(others, key=lambda table: table.rows - rows[table.name])
-            yield finding(
-                Code.ROWS_FEWER_THAN_LIVE,
-                table=worst.name,
-                rows=rows[worst.name],
-                live=worst.rows,
-                tables=len(others),
-            )
+def _lost(tables: Sequence[TableCount], rows: Mapping[str, int], purged: frozenset[str]) -> Iterator[Finding]:
+    missing = [table for table in tables if table.name not in rows]
+    for table in missing[:_NAMED]:
+        yield finding(Code.LIVE_TABLE_MISSING, table=table.name, tables=len(missing))
+    empty = [one for one in tables if one.rows and rows.get(one.name) == 0 and one.name not in purged]
+    for table in empty[:_NAMED]:
+        yield finding(Code.LIVE_TABLE_EMPTY, table=table.name, live=table.rows, tables=len(empty))
+
+
+def _fewer(
+    tables: Sequence[TableCount], rows: Mapping[str, int], purged: frozenset[str], main: frozenset[str]
+) -> Iterator[Finding]:
+    fewer = [one for one in tables if 0 < rows.get(one.name, 0) < one.rows and one.name not in purged]
+    for table in [one for one in fewer if one.name in main][:_NAMED]:
+        yield finding(Code.ROWS_BELOW_LIVE, table=table.name, rows=rows[table.name], live=table.rows)
+    others = [one for one in fewer if one.name not in main]
+    if others:
+        worst = max(others, key=lambda table: table.rows - rows[table.name])
+        yield finding(
+            Code.ROWS_FEWER_THAN_LIVE,
+            table=worst.name,
+            rows=rows[worst.name],
+            live=worst.rows,
+            tables=len(others),
+        )
 
 
 def _meant(name: str, inventory: Inventory) -> tuple[str, ...]:

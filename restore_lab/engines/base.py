@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from restore_lab.counted import KeyCount, ObjectCount, ProblemCount, TableCount
@@ -63,7 +64,7 @@ class Load:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Inventory:
     """What is there after the load: every ordinary table with its rows counted, and objects by kind.
 
@@ -80,7 +81,7 @@ class Inventory:
 
     def meant_by(self, name: str) -> tuple[str, ...]:
         """Name, as `tables` does, those that `name` may mean: with its database that one, without it one in each."""
-        there = {table.name for table in self.tables}
+        there = self._names
         if name in there and ("." in name or not self.databases):
             return (name,)
         said = [self._in(one, name.removeprefix(f"{one}.")) for one in self.databases if name.startswith(f"{one}.")]
@@ -99,6 +100,10 @@ class Inventory:
         full = self.in_full(table)
         own = next((f"{one}." for one in self.databases if full.startswith(f"{one}.")), "")
         return full.removeprefix(own).removeprefix(f"{self.schema}.") if own else table
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(table.name for table in self.tables)
 
     def _in(self, database: str, name: str) -> str:
         questioned = database == self.databases[0]
