@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from restore_lab.engines.tokens import Dialect, run_of
+from restore_lab.engines.tokens import Dialect, escaped, run_of
 
 #: A longer line is read in parts, which end where no string, comment or word that matters can be torn.
 _PART_BYTES: Final = 64 * 1024
@@ -32,9 +32,7 @@ _SANDBOX: Final = b"/*M!999999\\-"
 _LINE: Final = re.compile(rb"[^\n]*+\n")
 _COMMENT: Final = re.compile(rb".*?\*/", re.DOTALL)
 _PLAIN: Final = {quote: re.compile(rb"[^%b]*+%b" % (quote, quote)) for quote in (b"'", b'"', b"`")}
-_ESCAPED: Final = {
-    quote: re.compile(rb"(?:[^\\%b]++|\\.|(?!))*+%b" % (quote, quote), re.DOTALL) for quote in (b"'", b'"')
-}
+_ESCAPED: Final = {quote: re.compile(escaped(quote) + quote, re.DOTALL) for quote in (b"'", b'"')}
 
 
 def last_boundary(chunks: Iterable[bytes], dialect: Dialect, *, most_bytes: int) -> tuple[int, bool]:

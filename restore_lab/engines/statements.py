@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Final
 
-from restore_lab.engines.tokens import Dialect, is_plain, run_of
+from restore_lab.engines.tokens import Dialect, escaped, is_plain, run_of
 from restore_lab.engines.window import Wait, Window
 
 #: What is kept of a statement's beginning and end, and of a comment.
@@ -270,7 +270,7 @@ class Statements:
         if self.dialect is Dialect.POSTGRESQL and quote == b"'":
             escapes = bytes(self._tail[-1:]) in {b"E", b"e"} and not self._tail[-2:-1].isalnum()
         self._keep_to(ahead.at + 1)
-        inside = re.compile(rb"(?:[^\\%b]++|\\.|(?!))*+" % quote if escapes else rb"[^%b]*+" % quote, re.DOTALL)
+        inside = re.compile(escaped(quote) if escapes else rb"[^%b]*+" % quote, re.DOTALL)
         while True:
             run = inside.match(ahead.data, ahead.at)
             self._keep_to(run.end() if run else ahead.at)

@@ -1,9 +1,9 @@
 """How SQL is written by those that dump it: whose strings, quotes and comments these are; pure.
 
-A group that is repeated possessively ends here in an alternative that fails at once, `(?!)`: Python before 3.11.5, that
-of Debian 12 among them, otherwise goes on where the last alternative failed, and not where the last match ended
-(CPython's gh-106052). Sources: MariaDB's client/mysql.cc (`add_line`), PostgreSQL's src/fe_utils/psqlscan.l, SQLite's
-shell.c.
+A group that is repeated possessively ends, here as elsewhere, in an alternative that fails at once, `(?!)`: Python
+before 3.11.5, that of Debian 12 among them, otherwise goes on where the last alternative failed, and not where the last
+match ended (CPython's gh-106052). Sources: MariaDB's client/mysql.cc (`add_line`), PostgreSQL's
+src/fe_utils/psqlscan.l, SQLite's shell.c.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from enum import Enum
 from typing import Final
-
-_STRING: Final = re.compile(rb"'(?:[^'\\]|\\.|(?!))*+'", re.DOTALL)
 
 
 class Dialect(Enum):
@@ -23,12 +21,20 @@ class Dialect(Enum):
     SQLITE = "sqlite"
 
 
+def escaped(quote: bytes) -> bytes:
+    """Give the pattern of what may stand between two such quotes where a backslash takes the next byte along."""
+    return rb"(?:[^\\%b]++|\\.|(?!))*+" % quote
+
+
+_STRING: Final = re.compile(b"'" + escaped(b"'") + b"'", re.DOTALL)
+
+
 def run_of(dialect: Dialect, delimiter: bytes) -> re.Pattern[bytes]:
     """Give what a statement may be read over in one go: whole strings and names, and what begins nothing else."""
     special = rb"'\"`/\-" + (b"#" if dialect is Dialect.MARIADB else b"$")
     plain = rb"[^" + special + re.escape(delimiter[:1]) + rb"]++"
     if dialect is Dialect.MARIADB:
-        strings = rb"'(?:[^'\\]++|\\.|(?!))*+'|\"(?:[^\"\\]++|\\.|(?!))*+\""
+        strings = b"|".join(quote + escaped(quote) + quote for quote in (b"'", b'"'))
     else:
         strings = rb"(?<![Ee])'[^']*+'|\"[^\"]*+\""
     harmless = {b"-": rb"-(?=[^-])", b"/": rb"/(?=[^*])", b"`": rb"`[^`]*+`"}
