@@ -16,41 +16,24 @@ from typing import Any
 
 import pytest
 from faults.engine_proxy import MortalEngine
-from needs import absent
+from integration.one_container import IMAGE, MIB, SERVER, docker, left_of, small_need
 
-from restore_lab import process
 from restore_lab.errors import MachineDiskFull, MachineFailed, MachineOutOfMemory
 from restore_lab.evidence import Limit, Removal
-from restore_lab.sandboxes.base import Machine, Need, Server
+from restore_lab.sandboxes.base import Machine, Need
 from restore_lab.sandboxes.container import commands, docker_engine
 from restore_lab.sandboxes.container.driver import Container
 
 pytestmark = pytest.mark.docker
 
-MIB = 1024 * 1024
 TIB = 1024**4
-IMAGE = "restore-lab/postgresql:15"
-SERVER = Server(engine="postgresql", series="15", own_series=True, image=IMAGE, folders=(), programs=())
 LAB = f"integration-{os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
-def _engine_and_image() -> None:
-    if lacking := Container().lacks(SERVER):
-        absent(lacking)
-
-
-@pytest.fixture
 def need() -> Need:
-    return Need(
-        lab_id=LAB,
-        drill_id="drill",
-        restore_id="main",
-        server=SERVER,
-        backup_bytes=MIB,
-        memory_bytes=128 * MIB,
-        expires_at=datetime.now(UTC) + timedelta(minutes=10),
-    )
+    """Asked for by every test, which is skipped by it where the engine or the image is not here."""
+    return small_need(LAB)
 
 
 @pytest.fixture
@@ -59,15 +42,8 @@ def machine(need: Need) -> Iterator[Machine]:
         yield live
 
 
-def docker(*words: str) -> str:
-    done = process.run(("docker", *words), timeout_seconds=60, environment=dict(os.environ))
-    assert done.exit_code == 0, done.stderr.decode()
-    return done.stdout.decode()
-
-
 def left() -> list[str]:
-    mine = ("--filter", f"label=restore-lab.lab={LAB}", "--quiet")
-    return docker("container", "ls", "--all", *mine).split() + docker("volume", "ls", *mine).split()
+    return left_of(LAB)
 
 
 def inspected(machine: Machine) -> dict[str, Any]:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from needs import absent
+from integration.one_container import left_of, small_need
 
-from restore_lab import process
 from restore_lab.errors import MachineFailed
 from restore_lab.process import Completed
-from restore_lab.sandboxes.base import Machine, Need, Server
+from restore_lab.sandboxes.base import Machine, Need
 from restore_lab.sandboxes.container.driver import Container
 
 pytestmark = pytest.mark.docker
 
-MIB = 1024 * 1024
-IMAGE = "restore-lab/postgresql:15"
-SERVER = Server(engine="postgresql", series="15", own_series=True, image=IMAGE, folders=(), programs=())
 LAB = f"kept-{os.getpid()}"
 #: Writes frames (a kind, a length, bytes) to where the kept program writes its own, before the command has ended.
 FORGED = "{ %s; } > /proc/$PPID/fd/1; sleep 30"
@@ -33,17 +28,7 @@ UNFINISHED = r"printf '\001\000\000\000\377\377\377\377'"
 
 @pytest.fixture
 def need() -> Need:
-    if lacking := Container().lacks(SERVER):
-        absent(lacking)
-    return Need(
-        lab_id=LAB,
-        drill_id="drill",
-        restore_id="main",
-        server=SERVER,
-        backup_bytes=MIB,
-        memory_bytes=128 * MIB,
-        expires_at=datetime.now(UTC) + timedelta(minutes=10),
-    )
+    return small_need(LAB)
 
 
 @pytest.fixture
@@ -73,9 +58,4 @@ def test_a_machine_is_shown_to_be_gone_whatever_it_answered(need: Need) -> None:
         asked(live, AN_ANSWER, timeout_seconds=20)
 
     assert {one.gone for one in live.removals()} == {True}
-    listed = process.run(
-        ("docker", "container", "ls", "--all", "--quiet", "--filter", f"label=restore-lab.lab={LAB}"),
-        timeout_seconds=60,
-        environment=dict(os.environ),
-    )
-    assert (listed.exit_code, listed.stdout) == (0, b"")
+    assert left_of(LAB) == []
