@@ -17,6 +17,7 @@ from restore_lab.drill import Outcome
 from restore_lab.events import BytesRead, Entered, Event, Found, Listener, Stage
 from restore_lab.evidence import Evidence, RestoreRecord, Verdict
 from restore_lab.findings import Code, Severity
+from restore_lab.report.advice import worst_first
 from restore_lab.report.said import say
 from restore_lab.report.wording import wording_for
 
@@ -36,7 +37,6 @@ _STYLE = {
     Verdict.INCONCLUSIVE: "bold magenta",
     Verdict.FAILED: "bold red",
 }
-#: What is said of at the end, the worst first.
 _MARK = {Severity.FAILED: "x", Severity.INCONCLUSIVE: "?", Severity.RESERVATION: "!"}
 #: Findings on one screen of 24 lines, two lines each, beside what else is said.
 _MOST_FOUND = 7
@@ -118,7 +118,7 @@ def summarise(outcome: Outcome) -> None:
 def _found(evidence: Evidence) -> Iterator[str]:
     """Say what was found, each with what there is to do, as many as one screen has room for."""
     wording = wording_for("en", evidence.timezone)
-    graded = [one for severity in _MARK for one in evidence.findings if one.severity is severity]
+    graded = worst_first(evidence)
     for one in graded[:_MOST_FOUND]:
         said = say(one.finding, wording)
         yield f"  {_MARK[one.severity]} {one.finding.code}  {said.exact}"

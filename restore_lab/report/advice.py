@@ -81,7 +81,13 @@ class Point:
 
 
 def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
-    """Give every finding that weighs on the verdict, worst first, each with its action; what reads the same, once.
+    """Give every finding that weighs on the verdict, worst first, each with its action; what reads the same, once."""
+    found = _one_for_all(worst_first(evidence), wording)
+    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in found))
+
+
+def worst_first(evidence: Evidence) -> list[GradedFinding]:
+    """Give every finding that weighs on the verdict in the order in which to tell of them.
 
     Where a ruined or refused backup is one of them, why comes first and what follows from it after.
     """
@@ -89,16 +95,16 @@ def points(evidence: Evidence, wording: Wording) -> tuple[Point, ...]:
     graded = [item for item in evidence.findings if item.severity in weights]
     codes = [item.finding.code for item in graded]
     is_ruined = any(item.finding.code in _CAUSES and item.severity is not Severity.RESERVATION for item in graded)
-    graded.sort(
+    return sorted(
+        graded,
         key=lambda item: (
             item.finding.code is not Code.RANSOMWARE_SIGNS,
             is_ruined and item.finding.code not in _CAUSES,
             weights[item.severity],
             item.finding.code in _LAST,
             codes.index(item.finding.code),
-        )
+        ),
     )
-    return tuple(dict.fromkeys(_point(item, evidence, wording) for item in _one_for_all(graded, wording)))
 
 
 def _one_for_all(graded: list[GradedFinding], wording: Wording) -> Iterator[GradedFinding]:
