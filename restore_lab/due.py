@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from restore_lab.evidence import Evidence, Verdict
 from restore_lab.findings import Severity
-from restore_lab.history import PASSED, alive, registered_evidence
+from restore_lab.history import PASSED, alive, is_of_the_latest, registered_evidence
 from restore_lab.register import Checked, Entry, EntryType, Register
 from restore_lab.scenario import Scenario
 
@@ -118,7 +118,7 @@ def past_of(register: Register, checked: Checked, scenario: str) -> Past:
         if entry.kind is not EntryType.CLOSED or entry.fields.get("scenario") != scenario:
             continue
         evidence = registered_evidence(register, entry)
-        if evidence is not None and not _of_the_latest(evidence):
+        if evidence is not None and not is_of_the_latest(evidence):
             continue
         drilled = _drilled(entry, evidence)
         last = last or drilled
@@ -143,11 +143,6 @@ def _drilled(entry: Entry, evidence: Evidence | None) -> Drilled:
         open_findings=tuple(dict.fromkeys(weighing)),
         promised_on=evidence.next_due_on,
     )
-
-
-def _of_the_latest(evidence: Evidence) -> bool:
-    points = (one.recovery_point for one in evidence.restores)
-    return all(point is None or point.asked_for == "latest" for point in points)
 
 
 def _running(checked: Checked, scenario: str) -> str:

@@ -56,10 +56,15 @@ def _passed(register: Register, checked: Checked, scenario: str) -> Iterator[Evi
     for entry in reversed(checked.entries):
         if entry.kind is not EntryType.CLOSED or entry.fields.get("scenario") != scenario:
             continue
-        if entry.fields.get("verdict") in PASSED and (evidence := registered_evidence(register, entry)):
-            points = [one.recovery_point for one in evidence.restores]
-            if all(point is None or point.asked_for == "latest" for point in points):
-                yield evidence
+        evidence = registered_evidence(register, entry) if entry.fields.get("verdict") in PASSED else None
+        if evidence is not None and is_of_the_latest(evidence):
+            yield evidence
+
+
+def is_of_the_latest(evidence: Evidence) -> bool:
+    """Tell whether no other backup than the latest was asked for."""
+    points = (one.recovery_point for one in evidence.restores)
+    return all(point is None or point.asked_for == "latest" for point in points)
 
 
 def registered_evidence(register: Register, closed: Entry) -> Evidence | None:
