@@ -50,8 +50,9 @@ def _node_folder(name: str, info: ValidationInfo) -> Path:
     return Path(root).parent.parent / "nodes" / name
 
 
-#: How nodes may be called.
+#: How nodes may be called, and the file in the folder of each.
 NODE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+NODE_FILE = "node.toml"
 #: A node that a scenario names: its folder in the lab, `nodes/NAME` beside `scenarios/`.
 NodeFolder = Annotated[
     Path, BeforeValidator(_node_folder), WithJsonSchema({"type": "string", "pattern": f"^{NODE_NAME}$"})

@@ -13,7 +13,7 @@ import click
 
 from restore_lab.errors import ExitCode, UsageError
 from restore_lab.lab import load_lab
-from restore_lab.settings import NODE_NAME
+from restore_lab.settings import NODE_FILE, NODE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,7 @@ def prepare(  # noqa: PLR0913 - click's own shape: one argument an option
         for line in prepared(link, public_key=public, superuser=admin == "root"):
             click.echo(f"did   {line}")
     said = {"host": host, "port": port, "user": ACCOUNT, "owner": owner or lab.settings.practice.name}
-    (target / nodes.FILE_NAME).write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()))
+    (target / NODE_FILE).write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items()))
     with connected(nodes.read_node(target).account) as link:
         code = _told(look(nodes.ask(link), now=datetime.now(UTC)))
     click.echo(f'in a scenario:  machine = {{ kind = "raspberry-pi", node = "{name}" }}')

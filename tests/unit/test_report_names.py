@@ -133,7 +133,7 @@ def lacks() -> list[str]:
     lab = Path(next(iter(sandboxes.__path__))).parent / "lab.py"
     drivers = [
         text
-        for name in ("container/driver.py", "local/driver.py", "raspberry_pi/driver.py")
+        for name in ("container/driver.py", "local/driver.py", "raspberry_pi/lending.py")
         for text in sentences_of(SANDBOXES_FOLDER / name, "lacks")
     ]
     engine = sentences_of(Path(docker_engine.__file__), "socket_path", "reached")

@@ -1,6 +1,7 @@
 """The Docker engine of this host, as the few typed questions and orders the container sandbox has for it.
 
 Each call has a connection of its own: machines may be used from several threads, and nothing stays open behind them.
+The SDK takes a tenth of a second to be read, so it is read only where the engine is asked (`noqa: PLC0415`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import docker
-from docker.errors import DockerException, NotFound
-from docker.models.containers import Container
-from docker.types import Mount, Ulimit
+from typing import TYPE_CHECKING, Any, Literal
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.container.plan import LAB_LABEL, SCRATCH, USER_ID, Dialect, Plan
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
 
 Kind = Literal["container", "volume"]
 
@@ -71,6 +71,8 @@ def dialect() -> Dialect:
 
 def image_id(tag: str) -> str | None:
     """Give the ID of an image of this host, None when it is not there. Nothing is pulled."""
+    from docker.errors import NotFound  # noqa: PLC0415
+
     with reached() as engine:
         try:
             return str(engine.images.get(tag).id)
@@ -116,6 +118,8 @@ def create_volume(name: str, labels: Mapping[str, str]) -> None:
 
 def create_container(plan: Plan) -> None:
     """Create the container and start it."""
+    from docker.types import Mount, Ulimit  # noqa: PLC0415
+
     mounts = [Mount(SCRATCH, plan.volume, type="volume")] if plan.storage == "volume" else []
     ulimits = [Ulimit(name=name, soft=value, hard=value) for name, value in plan.ulimits()]
     with reached() as engine:
@@ -124,6 +128,8 @@ def create_container(plan: Plan) -> None:
 
 def look_up(kind: Kind, name: str) -> Mapping[str, Any] | None:
     """Inspect a container or a volume; None when the engine does not know it."""
+    from docker.errors import NotFound  # noqa: PLC0415
+
     with reached() as engine:
         try:
             found = engine.containers.get(name) if kind == "container" else engine.volumes.get(name)
@@ -134,6 +140,8 @@ def look_up(kind: Kind, name: str) -> Mapping[str, Any] | None:
 
 def remove(kind: Kind, name: str) -> None:
     """Kill and remove; what is not there is not an error."""
+    from docker.errors import NotFound  # noqa: PLC0415
+
     with reached() as engine:
         try:
             if kind == "container":
@@ -195,7 +203,9 @@ def exit_code(exec_id: str) -> int:
 @cache
 def _spoken(path: str) -> str:
     """Give the version of the API the engine speaks; asked once, where the SDK would ask with each connection."""
-    engine = docker.DockerClient(base_url=f"unix://{path}", timeout=_API_SECONDS)
+    from docker import DockerClient  # noqa: PLC0415
+
+    engine = DockerClient(base_url=f"unix://{path}", timeout=_API_SECONDS)
     try:
         return str(engine.api.api_version)
     finally:
@@ -210,19 +220,22 @@ def _dialect(path: str) -> Dialect:
 
 
 @contextmanager
-def reached(timeout_seconds: int = _API_SECONDS, *, path: str = "") -> Iterator[docker.DockerClient]:
+def reached(timeout_seconds: int = _API_SECONDS, *, path: str = "") -> Iterator[DockerClient]:
     """Reach the engine for as long as the block lasts; its errors become ours.
 
     Raises:
         MachineFailed: there is none, it does not answer, or it refused what was asked in the block.
     """
+    from docker import DockerClient  # noqa: PLC0415
+    from docker.errors import DockerException  # noqa: PLC0415
+
     path = path or socket_path()
     if not Path(path).exists():
         raise MachineFailed("there is no Docker engine on this host", hint="install docker.io; `docker info` says more")
     try:
         with socket.socket(socket.AF_UNIX) as probe:  # the SDK leaks its socket when nobody listens
             probe.connect(path)
-        engine = docker.DockerClient(base_url=f"unix://{path}", version=_spoken(path), timeout=timeout_seconds)
+        engine = DockerClient(base_url=f"unix://{path}", version=_spoken(path), timeout=timeout_seconds)
         try:
             yield engine
         finally:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.local.seal import SYSTEM
+from restore_lab.settings import NODE_FILE
 from restore_lab.ssh.connection import Account
 from restore_lab.ssh.link import Link
 
-FILE_NAME, KEY_NAME, KNOWN_HOSTS_NAME = "node.toml", "key", "known_hosts"
+KEY_NAME, KNOWN_HOSTS_NAME = "key", "known_hosts"
 #: What `node prepare` leaves on a node, and without which no drill runs there: a host nobody prepared is not one.
 MARKER = "/etc/restore-lab-node"
 #: Where a node keeps copies: in memory, else on its card.
@@ -40,7 +41,7 @@ def read_node(folder: Path) -> Node:
         MachineFailed: no node was prepared there, or its file cannot be read.
     """
     try:
-        said = tomllib.loads((folder / FILE_NAME).read_text("utf-8"))
+        said = tomllib.loads((folder / NODE_FILE).read_text("utf-8"))
         account = Account(
             host=str(said["host"]),
             port=int(said["port"]),
