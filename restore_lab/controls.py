@@ -40,7 +40,7 @@ _FURTHER_BACK: Final = 8
 _CUTS: Final = 3
 _TRIED_FURTHER_BACK: Final = frozenset({"nothing_lost", "cut_refused"})
 _ASKED_AGAIN: Final = frozenset({"counts", "objects", "documents"})
-_LACKING: Final = (Code.NO_TABLES, Code.TABLE_MISSING, Code.NO_ROWS, Code.TABLE_EMPTY)
+_LACKING: Final = (Code.NO_TABLES, Code.DATABASE_MISSING, Code.TABLE_MISSING, Code.NO_ROWS, Code.TABLE_EMPTY)
 #: What is seen of a dump cut between statements, whose end is forged.
 _SEES_FORGED: Final = (
     *(Code.DUMP_CUT, Code.ANNOUNCED_ABSENT, *_LACKING, Code.ROWS_BELOW_MINIMUM, Code.ROWS_BELOW_PREVIOUS),

@@ -134,6 +134,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.INTEGRITY_ERRORS: Proof(raises="sqlite-cut", spares="sqlite-wal"),
         Code.NO_TABLES: _NOTHING_BACK,
         Code.NO_ROWS: Proof(raises="mariadb-schema-only", spares="mariadb-schema-then-data"),
+        Code.DATABASE_MISSING: Proof(raises="mariadb-named-database-missing", spares="mariadb-named-database"),
         Code.TABLE_MISSING: Proof(raises="mariadb-table-left-out", spares="postgresql-rows-left-out"),
         Code.TABLE_AMBIGUOUS: Proof(
             raises=f"{_SERVERS}::test_tables_of_a_mariadb_server_are_found_in_the_database_that_has_them",

@@ -71,17 +71,24 @@ class Inventory:
     Table names are qualified by schema or database unless it is the engine's default one. Counts are those of the
     table alone (`ONLY`), on relations whose kind was asserted, with row security off.
     `databases` are those that hold any, first the one that questions go to, whose name stands before no table;
-    `schema` is the one that goes unsaid there. Both are empty where an engine has only one database.
+    `schema` is the one that goes unsaid there. Both are empty where an engine has only one database. `wanted` says
+    that the scenario names the first one.
     """
 
     tables: tuple[TableCount, ...]
     objects: tuple[ObjectCount, ...]
     databases: tuple[str, ...] = ()
     schema: str = ""
+    wanted: bool = False
 
     def meant_by(self, name: str) -> tuple[str, ...]:
-        """Name, as `tables` does, those that `name` may mean: with its database that one, without it one in each."""
+        """Name, as `tables` does, those that `name` may mean: with its database that one, without it one in each.
+
+        Where the scenario names the database, a table of that one is meant.
+        """
         there = self._names
+        if self.wanted and (own := self._in(self.databases[0], name)) in there:
+            return (own,)
         if name in there and ("." in name or not self.databases):
             return (name,)
         said = [self._in(one, name.removeprefix(f"{one}.")) for one in self.databases if name.startswith(f"{one}.")]

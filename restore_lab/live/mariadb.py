@@ -18,7 +18,6 @@ from restore_lab.counted import KeyCount, TableCount
 from restore_lab.engines.base import MOST_ASKED, MOST_ROWS, Row
 from restore_lab.engines.mariadb import catalogue, references
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
-from restore_lab.engines.mariadb.database import named, named_asked
 from restore_lab.engines.mariadb.heads import vendor_of
 from restore_lab.engines.mariadb.server import client, refused_by, version_of
 from restore_lab.errors import EngineFailed, UsageError
@@ -120,8 +119,8 @@ class OptionFile:
 
     def _unanswered(self, answered: int, done: process.Completed, schema: _Schema, asked: Asked) -> EngineFailed:
         names = (
-            *(f"rows of {one}" for one in named(schema.tables, schema.database)),
-            *(f"foreign key {one}" for one in named_asked(schema.keys, schema.database)),
+            *(f"rows of {one}" for one in catalogue.named(schema.tables, schema.database)),
+            *(f"foreign key {one}" for one in references.named(schema.keys, schema.database)),
             *(one.title for one in asked.questions),
         )
         about = names[answered] if answered < len(names) else "a question that brings no rows"
@@ -157,10 +156,10 @@ def _code(done: process.Completed) -> str:
 def _seen(schema: _Schema, results: Sequence[Sequence[Row]], asked: Asked) -> Seen:
     counts = iter(results)
     tables = tuple(
-        TableCount(name=name, rows=_number(next(counts), 1)) for name in named(schema.tables, schema.database)
+        TableCount(name=name, rows=_number(next(counts), 1)) for name in catalogue.named(schema.tables, schema.database)
     )
     keys = tuple(
-        KeyCount(key=name, orphans=_number(next(counts), 0)) for name in named_asked(schema.keys, schema.database)
+        KeyCount(key=name, orphans=_number(next(counts), 0)) for name in references.named(schema.keys, schema.database)
     )
     return Seen(
         vendor=schema.vendor,

@@ -32,6 +32,7 @@ _CAUSES: Final = frozenset(
     {
         Code.ARCHIVE_DAMAGED,
         Code.DUMP_CUT,
+        Code.DATABASE_MISSING,
         Code.TABLES_LEFT_OUT,
         Code.LOAD_STOPPED,
         Code.DUMP_SYNTAX_OUTDATED,

@@ -12,6 +12,7 @@ from integration.damaged_making import Backup
 from restore_lab.findings import Code
 
 WHOLE: Final = Backup(engine="mariadb")
+_NAMED: Final = f'engine = {{ kind = "mariadb", database = "{practice.DATABASE}" }}'
 
 
 def _changed(change: str) -> Backup:
@@ -76,6 +77,22 @@ ROWS: Final = (
         backup=Backup(engine="mariadb", beside=practice.SHOP, tool=("mariadb-dump", "boutique")),
         done="another database of the same server",
         weighing=frozenset({Code.TABLE_MISSING, Code.SQL_QUESTION_REFUSED}),
+    ),
+    Row(
+        name="mariadb-named-database",
+        backup=Backup(engine="mariadb", beside=practice.MALL, tool=("mariadb-dump", "--routines", "--all-databases")),
+        options=_NAMED,
+        done="the whole server; the scenario names the practice's database, not the fullest",
+        verdict=PASSED,
+        notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE}),
+        healthy=True,
+    ),
+    Row(
+        name="mariadb-named-database-missing",
+        backup=Backup(engine="mariadb", beside=practice.SHOP, tool=("mariadb-dump", "--databases", "boutique")),
+        options=_NAMED,
+        done="another database of the same server, where the scenario names that of the practice",
+        weighing=frozenset({Code.DATABASE_MISSING, Code.TABLE_MISSING, Code.SQL_QUESTION_REFUSED}),
     ),
     Row(
         name="mariadb-wrong-practice",

@@ -12,6 +12,7 @@ from integration.damaged_making import Backup
 from restore_lab.findings import Code
 
 _BASE: Final = practice.DATABASE
+_NAMED: Final = f'engine = {{ kind = "postgresql", database = "{_BASE}" }}'
 _PLAIN_TOOL: Final = ("pg_dump", "--format=plain", _BASE)
 WHOLE: Final = Backup(engine="postgresql")
 PLAIN: Final = Backup(engine="postgresql", tool=_PLAIN_TOOL)
@@ -75,6 +76,22 @@ ROWS: Final = (
         verdict=PASSED,
         notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE}),
         healthy=True,
+    ),
+    Row(
+        name="postgresql-named-database",
+        backup=Backup(engine="postgresql", beside=practice.MALL, tool=("pg_dumpall",)),
+        options=_NAMED,
+        done="the whole server, by pg_dumpall; the scenario names the practice's database, not the fullest",
+        verdict=PASSED,
+        notes=frozenset({Code.DATA_IN_ANOTHER_DATABASE}),
+        healthy=True,
+    ),
+    Row(
+        name="postgresql-named-database-missing",
+        backup=Backup(engine="postgresql", beside=practice.SHOP, tool=("pg_dump", "--create", "boutique")),
+        options=_NAMED,
+        done="another database of the same server, by `pg_dump --create`; the scenario names that of the practice",
+        weighing=_NOTHING - {Code.NO_TABLES} | {Code.DATABASE_MISSING},
     ),
     Row(
         name="postgresql-dumpall-clean",

@@ -73,6 +73,11 @@ SHOP: Final = (
     "CREATE TABLE client (id INT PRIMARY KEY, nom VARCHAR(60));\n"
     "INSERT INTO client VALUES (1, 'Client d''essai');\n"
 )  # fmt: skip
+#: More tables than the practice has, one of a name that it has too.
+MALL: Final = SHOP + "".join(
+    f"CREATE TABLE {name} (id INT PRIMARY KEY);\nINSERT INTO {name} VALUES (1);\n"
+    for name in ("article", "commande", "courrier", "facture", "rayon", "stock")
+)
 
 
 def practice_sql(engine: str, *, whose: str = "cabinet-essai", definer: str = KNOWN_DEFINER) -> str:

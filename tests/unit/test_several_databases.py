@@ -69,6 +69,15 @@ def test_a_name_means_one_table_none_or_several(there: Inventory, name: str, mea
     assert there.meant_by(name) == meant
 
 
+def test_where_the_scenario_names_the_database_its_own_table_is_meant() -> None:
+    named = replace(MARIADB, wanted=True)
+
+    assert named.meant_by("client") == ("client",)
+    assert named.meant_by("cabinet.client") == ("cabinet.client",)
+    assert named.meant_by("patient") == ("cabinet.patient",)
+    assert replace(POSTGRESQL, wanted=True).meant_by("public.client") == ("client",)
+
+
 def found(check: Check, restored: Restored) -> dict[Code, str]:
     return {one.code: str(dict(one.params).get("table")) for one in check.ask(restored).findings}
 

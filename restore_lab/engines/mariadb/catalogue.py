@@ -14,7 +14,7 @@ from typing import Final
 
 from restore_lab.engines.base import Row
 from restore_lab.engines.naming import Named
-from restore_lab.findings import Problem, reduce_message
+from restore_lab.findings import Problem, reduce_message, safe_text
 
 #: Leads every question of ours about what is not the server's own.
 SYSTEM: Final = "SET @system = 'mysql,information_schema,performance_schema,sys';\n"
@@ -148,18 +148,28 @@ def read_counts(stdout: bytes) -> dict[str, int]:
     return {word.decode("ascii"): int(number) for word, number in pairs}
 
 
-def questioned(tables: Iterable[Table], default: str) -> str:
-    """Choose the database questions run in: the one with the most tables, the default one when that is even."""
+def questioned(tables: Iterable[Table], default: str, wanted: str | None = None) -> str:
+    """Choose the database questions run in: the wanted one if it has tables, else that with the most, or the default.
+
+    The default one is where a dump without a database of its own lands.
+    """
     sizes: dict[str, int] = {default: 0}
     for table in tables:
         sizes[table.database] = sizes.get(table.database, 0) + 1
-    return max(sorted(sizes), key=lambda name: (sizes[name], name == default))
+    return max(sorted(sizes), key=lambda name: (name == wanted, sizes[name], name == default))
 
 
-def filled(tables: Sequence[Table], default: str) -> tuple[str, ...]:
+def filled(tables: Sequence[Table], first: str) -> tuple[str, ...]:
     """Name the databases that hold tables, the questioned one first."""
-    first = questioned(tables, default)
     return (first, *sorted({table.database for table in tables} - {first}))
+
+
+def named(tables: Sequence[Table], database: str) -> tuple[str, ...]:
+    """Name tables for people: their database only where it is not this one."""
+    return tuple(
+        safe_text(table.name if table.database == database else f"{table.database}.{table.name}", 2 * 64 + 1)
+        for table in tables
+    )
 
 
 def counting(tables: Sequence[Table]) -> Iterator[bytes]:

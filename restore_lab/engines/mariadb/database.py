@@ -36,12 +36,13 @@ _NO_SPACE: Final = (b"No space left on device", b"File too large", b"errno: 28 "
 
 @dataclass(kw_only=True, slots=True)
 class MariadbDatabase:
-    """Implements `Database` over a live server."""
+    """Implements `Database` over a live server; `wanted` is the database that the scenario names."""
 
     server: LiveServer
     server_version: str
     load_timeout_seconds: float
     check_timeout_seconds: float
+    wanted: str | None = None
     _questioned: str | None = None
 
     def load(self, dump: Dump, chunks: Iterable[bytes]) -> Load:
@@ -89,19 +90,22 @@ class MariadbDatabase:
         tables = self._tables()
         answer = self.server.ask(catalogue.counting(tables), timeout_seconds=self.check_timeout_seconds)
         rows = catalogue.read_counts(answer)
-        counted = tuple(TableCount(name=name, rows=rows[str(position)]) for position, name in enumerate(_names(tables)))
+        counted = tuple(
+            TableCount(name=name, rows=rows[str(position)]) for position, name in enumerate(self._names(tables))
+        )
         objects = catalogue.read_counts(self.server.ask([catalogue.OBJECTS], timeout_seconds=_CATALOGUE_SECONDS))
         return Inventory(
             tables=counted,
             objects=tuple(ObjectCount(kind=kind, count=count) for kind, count in objects.items()),
-            databases=tuple(map(safe_text, catalogue.filled(tables, DEFAULT_DATABASE))),
+            databases=tuple(map(safe_text, catalogue.filled(tables, self._own(tables)))),
+            wanted=self._own(tables) == self.wanted,
         )
 
     def integrity(self) -> Integrity:
         """See `Database.integrity`: CHECK TABLE ... EXTENDED; it examines indexes this very server has just built."""
         tables = self._tables()
         answer = self.server.ask(catalogue.checking(tables), timeout_seconds=self.check_timeout_seconds)
-        asked, problems = catalogue.read_checks(answer, tables, _names(tables))
+        asked, problems = catalogue.read_checks(answer, tables, self._names(tables))
         return Integrity(asked=asked, problems=problems)
 
     def spoil(self, table: str) -> Spoilt:
@@ -109,7 +113,7 @@ class MariadbDatabase:
         if not table:
             return Spoilt()
         tables = self._tables()
-        chosen = next((one for one, name in zip(tables, _names(tables), strict=True) if name == table), None)
+        chosen = next((one for one, name in zip(tables, self._names(tables), strict=True) if name == table), None)
         if chosen is None:
             raise EngineFailed("the table to be emptied is not there")
         index, routine = (
@@ -158,7 +162,7 @@ class MariadbDatabase:
         https://mariadb.com/kb/en/time-zones/.
         """
         if self._questioned is None:
-            self._questioned = catalogue.questioned(self._tables(), DEFAULT_DATABASE)
+            self._questioned = self._own(self._tables())
         options = ("--xml", "--binary-as-hex", "--quick", f"--database={self._questioned}")
         limits = (
             "SET SESSION TRANSACTION READ ONLY;",
@@ -181,7 +185,7 @@ class MariadbDatabase:
     def _one_by_one(
         self, asked: Sequence[Asked], *, each_seconds: float, all_seconds: float, user: str = ADMIN
     ) -> tuple[tuple[str, ...], Answers]:
-        names = named_asked(asked, catalogue.questioned(self._tables(), DEFAULT_DATABASE))
+        names = references.named(asked, self._own(self._tables()))
         said = bytearray()
         if asked:
             sql = references.script(asked, each_seconds=each_seconds)
@@ -192,10 +196,19 @@ class MariadbDatabase:
     def _tables(self) -> tuple[Table, ...]:
         return catalogue.read_tables(self.server.ask([catalogue.TABLES], timeout_seconds=_CATALOGUE_SECONDS))
 
+    def _own(self, tables: Sequence[Table]) -> str:
+        return catalogue.questioned(tables, DEFAULT_DATABASE, self.wanted)
+
+    def _names(self, tables: Sequence[Table]) -> tuple[str, ...]:
+        """Name tables for people: the database only where it is not the questioned one."""
+        return catalogue.named(tables, self._own(tables))
+
     def _landing(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
-        database = catalogue.questioned(tables, DEFAULT_DATABASE)
+        database = self._own(tables)
         if database == DEFAULT_DATABASE:
             return ()
+        if self.wanted not in (None, database):
+            return (finding(Code.DATABASE_MISSING, wanted=self.wanted, database=database),)
         return (finding(Code.DATA_IN_ANOTHER_DATABASE, database=database),)
 
     def _definers(self) -> tuple[Finding, ...]:
@@ -220,7 +233,7 @@ class MariadbDatabase:
     def _without_transactions(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
         answer = self.server.ask([catalogue.NOT_TRANSACTIONAL], timeout_seconds=_CATALOGUE_SECONDS)
         found = catalogue.read_tables(answer)
-        shown = named(found, catalogue.questioned(tables, DEFAULT_DATABASE))
+        shown = catalogue.named(found, self._own(tables))
         return (finding(Code.NOT_TRANSACTIONAL, count=len(found), table=shown[0]),) if found else ()
 
     def _without_keys(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
@@ -230,7 +243,7 @@ class MariadbDatabase:
         rows = catalogue.read_counts(
             self.server.ask(catalogue.counting(tables), timeout_seconds=self.check_timeout_seconds)
         )
-        bare = [name for position, name in enumerate(_names(tables)) if rows[str(position)]]
+        bare = [name for position, name in enumerate(self._names(tables)) if rows[str(position)]]
         return (finding(Code.KEYS_ABSENT, tables=len(bare), table=bare[0]),) if bare else ()
 
     def _absent(self, outline: Outline, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -259,27 +272,6 @@ class MariadbDatabase:
             "the database server died during the load",
             hint="its memory limit is the usual reason; give the machine more",
         )
-
-
-def _names(tables: Sequence[Table]) -> tuple[str, ...]:
-    """Name tables for people: the database only where it is not the questioned one."""
-    return named(tables, catalogue.questioned(tables, DEFAULT_DATABASE))
-
-
-def named(tables: Sequence[Table], database: str) -> tuple[str, ...]:
-    """Name tables for people: their database only where it is not this one."""
-    return tuple(
-        safe_text(table.name if table.database == database else f"{table.database}.{table.name}", 2 * 64 + 1)
-        for table in tables
-    )
-
-
-def named_asked(asked: Sequence[Asked], database: str) -> tuple[str, ...]:
-    """Name what each statement asks about: a table, or a key of a table."""
-    tables = named([one.table for one in asked], database)
-    return tuple(
-        f"{table}.{safe_text(one.key)}" if one.key else table for one, table in zip(asked, tables, strict=True)
-    )
 
 
 def _raise_refusal(done: Completed) -> None:

@@ -26,12 +26,14 @@ _MYSQL_8: Final = (8, 0)
 class Mariadb:
     """The `mariadb` engine. What the practice's server has set otherwise than a fresh one is set here.
 
-    `series` is that of the practice's MariaDB, e.g. `10.11`, for dumps that do not say. Timeouts are in seconds.
+    `database` is the one to question, where a dump makes several; left out, the one with the most tables. `series` is
+    that of the practice's MariaDB, e.g. `10.11`, for dumps that do not say. Timeouts are in seconds.
     """
 
     __pydantic_config__ = STRICT
 
     kind: Literal["mariadb"] = "mariadb"
+    database: str | None = None
     series: str | None = None
     sql_mode: str | None = None
     innodb_strict_mode: bool | None = None
@@ -87,6 +89,7 @@ class Mariadb:
             server_version=live.version(),
             load_timeout_seconds=self.load_timeout_seconds,
             check_timeout_seconds=self.check_timeout_seconds,
+            wanted=self.database,
         )
 
     def _server(self, series: str, *, own_series: bool) -> Server:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from restore_lab.engines.base import MOST_ASKED, TIMEOUT, TOO_MANY, VIEW_OPENED, VIEW_READ
+from restore_lab.engines.mariadb import catalogue
 from restore_lab.engines.mariadb.catalogue import SYSTEM, Table, quoted, read_hex
 from restore_lab.engines.mariadb.messages import Cause, read_message
 from restore_lab.errors import EngineFailed
-from restore_lab.findings import Problem, reduce_message
+from restore_lab.findings import Problem, reduce_message, safe_text
 
 #: Every column of every key, and whether the table it points at is there: `FOREIGN_KEY_CHECKS=0` lets it be absent.
 KEYS: Final = (
@@ -132,6 +133,14 @@ def views(stdout: bytes) -> tuple[Asked, ...]:
 def slow(asked: Sequence[Asked], answers: Answers) -> tuple[Asked, ...]:
     """Give a statement for each view that was too slow, which opens it and reads no row."""
     return tuple(replace(asked[at], sql=asked[at].sql.removesuffix(VIEW_READ) + VIEW_OPENED) for at in answers.late)
+
+
+def named(asked: Sequence[Asked], database: str) -> tuple[str, ...]:
+    """Name what each statement asks about: a table, or a key of a table; with a database that is not this one."""
+    tables = catalogue.named([one.table for one in asked], database)
+    return tuple(
+        f"{table}.{safe_text(one.key)}" if one.key else table for one, table in zip(asked, tables, strict=True)
+    )
 
 
 def script(asked: Sequence[Asked], *, each_seconds: float) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ Source: PostgreSQL manual, "psql", "Cursors", "amcheck", "Predefined Roles".
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,7 +29,7 @@ from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import READING
 from restore_lab.engines.postgresql.wording import named_by
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.findings import Code, Problem, finding, reduce_message, safe_text
+from restore_lab.findings import Code, Finding, Problem, finding, reduce_message, safe_text
 from restore_lab.sandboxes.base import Completed
 
 #: `pg_read_all_data` and `verify_heapam` came with 14.
@@ -41,12 +41,16 @@ _DATA_CORRUPTED: Final = "XX001"
 
 @dataclass(kw_only=True, slots=True)
 class PostgresqlDatabase:
-    """A live cluster; `_filled` are the databases the dump left something in, first the one that is questioned."""
+    """A live cluster; `_filled` are the databases the dump left something in, first the one that is questioned.
+
+    `wanted` is the database that the scenario names.
+    """
 
     cluster: Cluster
     server_version: str
     load_timeout_seconds: float
     question_timeout_seconds: float
+    wanted: str | None = None
     _filled: tuple[str, ...] = ()
     _has_reader: bool = False
 
@@ -62,9 +66,7 @@ class PostgresqlDatabase:
         if any(one.code is Code.SERVER_FAILED for one in load.findings):
             return load
         self._settle()
-        if (database := self._database()) != TARGET:
-            return replace(load, findings=(*load.findings, finding(Code.DATA_IN_ANOTHER_DATABASE, database=database)))
-        return load
+        return replace(load, findings=(*load.findings, *self._landing()))
 
     def inventory(self) -> Inventory:
         """See `Database.inventory`; tables of further databases are qualified by database and schema."""
@@ -80,7 +82,8 @@ class PostgresqlDatabase:
             objects[str(kind)] = int(number or 0)
         counted = tuple(ObjectCount(kind=kind, count=number) for kind, number in objects.items())
         databases = tuple(map(safe_text, self._databases()))
-        return Inventory(tables=tuple(tables), objects=counted, databases=databases, schema="public")
+        wanted = self._database() == self.wanted
+        return Inventory(tables=tuple(tables), objects=counted, databases=databases, schema="public", wanted=wanted)
 
     def integrity(self) -> Integrity:
         """See `Database.integrity`: amcheck over every B-tree index, from 14 on over every table too."""
@@ -160,21 +163,27 @@ class PostgresqlDatabase:
             script += catalogue.SILENCE_EVENT_TRIGGERS
         self.cluster.rows_anywhere(script)
 
+    def _landing(self) -> Iterator[Finding]:
+        database = self._database()
+        if database != TARGET and self.wanted not in (None, database):
+            yield finding(Code.DATABASE_MISSING, wanted=self.wanted, database=database)
+        elif database != TARGET:
+            yield finding(Code.DATA_IN_ANOTHER_DATABASE, database=database)
+
     def _database(self) -> str:
-        """Name the database with the most tables; the target when none has more."""
+        """Name the database that questions go to: the wanted one, else that with the most tables, or the target."""
         return self._databases()[0]
 
     def _databases(self) -> tuple[str, ...]:
-        """Name every database that holds anything, the fullest first; those a server is made with are often empty."""
+        """Name every database that holds anything, first the questioned one; those a server is made with may not."""
         if not self._filled:
             tables, objects = {TARGET: 0}, {TARGET: 0}
             for database in self.cluster.databases():
                 (count,), *kinds = self.cluster.rows(catalogue.COUNT_OF_TABLES + catalogue.OBJECTS, database=database)
                 tables[database] = int(count or 0)
                 objects[database] = sum(int(number or 0) for _, number in kinds)
-            fullest = max(tables, key=lambda database: tables[database])
-            further = (name for name, number in objects.items() if number and name != fullest)
-            self._filled = (fullest, *further)
+            first = max(tables, key=lambda database: (database == self.wanted, tables[database]))
+            self._filled = (first, *(name for name, number in objects.items() if number and name != first))
         return self._filled
 
     def _let_reader_in(self) -> None:

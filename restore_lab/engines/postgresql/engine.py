@@ -30,11 +30,15 @@ _PROGRAMS: Final = ("initdb", "postgres", "psql", "pg_restore", "pg_dump")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postgresql:
-    """The `postgresql` engine; limits in seconds."""
+    """The `postgresql` engine; timeouts are in seconds.
+
+    `database` is the one to question, where a dump makes several; left out, the one with the most tables.
+    """
 
     __pydantic_config__ = STRICT
 
     kind: Literal["postgresql"] = "postgresql"
+    database: str | None = None
     load_timeout_seconds: int = 4 * 3600
     question_timeout_seconds: int = 3600
 
@@ -85,6 +89,7 @@ class Postgresql:
             server_version=version,
             load_timeout_seconds=self.load_timeout_seconds,
             question_timeout_seconds=self.question_timeout_seconds,
+            wanted=self.database,
         )
 
 

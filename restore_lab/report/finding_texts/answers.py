@@ -24,6 +24,11 @@ ANSWER_TEXTS: Final = {
         exact=msgid("Tables present, no row in any of them"),
         action=msgid("find out why the backup copies no record, and make a new one"),
     ),
+    Code.DATABASE_MISSING: FindingText(
+        plain=msgid("The practice's database ({wanted}) did not come back; another one did ({database})."),
+        exact=msgid("Database {wanted}: expected, absent; the fullest of those that came back: {database}"),
+        action=msgid("have the practice's database backed up, and make a new backup"),
+    ),
     Code.TABLE_MISSING: FindingText(
         plain=msgid("A part of the records did not come back ({table})."),
         exact=msgid("Table {table}: expected, absent"),
