@@ -401,7 +401,10 @@ def test_a_drill_killed_after_its_last_entry_is_closed_and_not_abandoned(lab: Pa
 
 @dataclass(kw_only=True)
 class Strike:
-    """Listens to a drill and kills its database server, or its machine, at one point of it."""
+    """Listens to a drill and kills its database server, or its machine, at one point of it.
+
+    `client` is what the load's own command line matches (and not the line that looks for it), `server` a program.
+    """
 
     lab: Path
     how: str
@@ -416,7 +419,7 @@ class Strike:
             return
         match self.at:
             case "load":
-                self._later(self._while_it_loads)
+                self._while_it_loads()
             case "cut":
                 self._later(self._as_soon_as_it_serves, self._containers())
             case _:
@@ -432,9 +435,23 @@ class Strike:
         self._threads[-1].start()
 
     def _while_it_loads(self) -> None:
+        """Lie in wait inside before the drill goes on: a small backup loads sooner than a command begins there."""
         (container,) = self._containers()
-        self._inside(container, f"until pgrep -x {self.client}; do :; done")
-        self._strike(container)
+        lines = ["echo waiting", f"until pgrep -f '{self.client}' >/dev/null; do :; done"]
+        if self.how == "server":
+            lines.append(self._kill)
+        words = self._words(container, "\n".join(lines))
+        inside = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert inside.stdout is not None
+        assert inside.stdout.readline() == "waiting\n"
+        self._later(self._once_it_loads, inside, container)
+
+    def _once_it_loads(self, inside: subprocess.Popen[str], container: str) -> None:
+        inside.communicate()
+        assert inside.returncode == 0
+        if self.how == "machine":
+            self._strike(container)
+        self.done = container
 
     def _as_soon_as_it_serves(self, earlier: list[str]) -> None:
         wait_until(lambda: set(self._containers()) - set(earlier))
@@ -446,12 +463,19 @@ class Strike:
         if self.how == "machine":
             subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
         else:
-            self._inside(container, f"pkill -KILL -x {self.server}")
+            self._inside(container, self._kill)
         self.done = container
 
+    @property
+    def _kill(self) -> str:
+        return f"pkill -KILL -x {self.server}"
+
     def _inside(self, container: str, line: str) -> None:
-        words = ["docker", "exec", "--user", "10001", container, "timeout", "30", "/bin/sh", "-c", line]
-        subprocess.run(words, check=True, capture_output=True)
+        subprocess.run(self._words(container, line), check=True, capture_output=True)
+
+    @staticmethod
+    def _words(container: str, line: str) -> list[str]:
+        return ["docker", "exec", "--user", "10001", container, "timeout", "30", "/bin/sh", "-c", line]
 
     def _containers(self) -> list[str]:
         words = ["docker", "ps", "--quiet", "--filter", f"label=restore-lab.lab={lab_id_of(self.lab)}"]
@@ -476,7 +500,7 @@ def test_a_server_or_a_machine_killed_under_a_drill_is_no_fault_of_the_backup(
     in_container: Callable[[str], Path], engine: str, how: str, at: str, reason: str
 ) -> None:
     lab = in_container(engine)
-    client, server = ("pg_restore", "postgres") if engine == "postgresql" else ("mariadb", "mariadbd")
+    client, server = ("[-]pg_restore ", "postgres") if engine == "postgresql" else ("^mariadb ", "mariadbd")
     strike = Strike(lab=lab, how=how, at=at, client=client, server=server)
 
     ended = drilled(lab, strike)
