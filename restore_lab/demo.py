@@ -50,14 +50,23 @@ class Sample:
     lab_id: str = "demo"
 
 
+def refuse_used(root: Path) -> None:
+    """Refuse a folder that holds anything.
+
+    Raises:
+        UsageError: it does.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise UsageError(f"{root} is not empty", hint="a demo is made in a new folder: name another")
+
+
 def make_demo(root: Path, sample: Sample) -> Path:
     """Make a complete lab in `root` and give the backup's path.
 
     Raises:
         UsageError: the folder is not empty, cannot be written, or nothing here runs that engine.
     """
-    if root.exists() and any(root.iterdir()):
-        raise UsageError(f"{root} is not empty", hint="a demo is made in a new folder: name another")
+    refuse_used(root)
     ending, make = BACKUPS[sample.engine]
     name = f"cabinet_{sample.day:%Y-%m-%d}.{ending}"
     root.parent.mkdir(parents=True, exist_ok=True)

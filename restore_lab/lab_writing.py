@@ -1,4 +1,4 @@
-"""Write a new lab: lab.toml with its comments, and a scenario."""
+"""Write a new lab: lab.toml with its comments, and scenarios."""
 
 from __future__ import annotations
 
@@ -52,6 +52,22 @@ def write_lab(root: Path, answers: Answers, *, scenario: str) -> None:
         (root / FILE_NAME).write_text(text, "utf-8")
     except OSError as error:
         raise UsageError(f"{root} could not be written: {error.strerror}") from error
+
+
+def write_scenario(root: Path, name: str) -> Path:
+    """Copy a shipped scenario into a lab and give its folder.
+
+    Raises:
+        UsageError: the lab has one of that name, or cannot be written.
+    """
+    folder = root / "scenarios" / name
+    if folder.exists():
+        raise UsageError(f"{folder} is there already", hint="edit it; or rename it, and run this again")
+    try:
+        shutil.copytree(shipped("scenarios") / name, folder)
+    except OSError as error:
+        raise UsageError(f"{folder} could not be written: {error.strerror}") from error
+    return folder
 
 
 def _toml(value: str | tuple[str, ...]) -> str:

@@ -82,7 +82,8 @@ def verify(folder: str, file: Path, certificate: Path | None, *, as_json: bool) 
         click.echo(json.dumps(said, indent=2, ensure_ascii=False))
     else:
         for name, value in said.items():
-            click.echo(f"{name:<10} {value}")
+            if name != "trusted":  # `trust` says it in words
+                click.echo(f"{name:<10} {value}")
     return ExitCode.PASSED if said["trusted"] else ExitCode.SEAL_BROKEN
 
 

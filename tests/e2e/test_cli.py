@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from restore_lab.settings import shipped
 from restore_lab.signature.keys import create_key
 
 COMMAND = Path(sys.executable).with_name("restore-lab")
@@ -142,7 +143,7 @@ def test_the_demo_passes_and_says_where_the_report_is(demo: tuple[Path, Ended]) 
 def test_the_demo_does_not_overwrite_a_lab(lab: Path) -> None:
     seen = restore_lab("demo", lab)
 
-    assert (seen.code, seen.err.count("\n")) == (2, 3)
+    assert (seen.code, seen.err.count("\n")) == (2, 2)
     assert "is not empty" in seen.err
 
 
@@ -463,6 +464,20 @@ def test_a_new_lab_is_told_what_it_lacks_until_it_lacks_nothing(tmp_path: Path) 
     second = restore_lab("doctor", lab=lab)
     assert (second.code, "to do" in second.out) == (0, False)
     assert "warn  scenario annual" in second.out
+
+
+def test_a_further_scenario_comes_with_a_new_lab_or_into_one_that_is_there_and_replaces_none(tmp_path: Path) -> None:
+    lab = tmp_path / "cabinet"
+    assert restore_lab("init", lab, "--scenario", "survey").code == 0
+    again = restore_lab("init", lab, "--scenario", "survey")
+    assert (again.code, "is there already" in again.err) == (2, True)
+    assert restore_lab("init", lab, "--scenario", "raspberry-pi").code == 0
+
+    assert sorted(path.name for path in (lab / "scenarios").iterdir()) == ["annual", "raspberry-pi", "survey"]
+    for name in ("raspberry-pi", "survey"):
+        assert (lab / "scenarios" / name / "scenario.toml").read_bytes() == (
+            shipped("scenarios") / name / "scenario.toml"
+        ).read_bytes()
 
 
 def refusals(lab: Path, tmp_path: Path) -> dict[str, Ended]:
