@@ -109,6 +109,8 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
     # every engine that containers run on: Debian's Docker, run by root, is the daily one
     "test_sandboxes.py": (r".*\[(rootless Docker|Podman)",),
     "test_other_engines.py": (r"test_",),
+    # a real engine; daily one that stops answering, and containers that die with it, in tests/faults
+    "test_engine_restart.py": (r"test_",),
     # the link breaks at each stage, in each way; the same scenario on each kind of machine, and the link that falls
     # silent, daily on a real arm64 node
     "test_node.py": (

@@ -118,16 +118,16 @@ def engine(kind: Kind, *images: str) -> Iterator[Engine]:
         )
     try:
         lent = Engine(kind=kind, host=f"unix://{socket}")
-        _wait_until_it_answers(lent, served, home / "engine.log")
+        wait_until_it_answers(lent, served, home / "engine.log")
         for image in images:
-            _bring(lent, image)
+            bring(lent, image)
         yield lent
     finally:
         _end(served)
-        _remove(home)
+        remove(home)
 
 
-def _wait_until_it_answers(lent: Engine, served: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_answers(lent: Engine, served: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and served.poll() is None:
         asked = subprocess.run(("docker", "info"), capture_output=True, check=False, timeout=60, env=lent.environment())
@@ -137,7 +137,7 @@ def _wait_until_it_answers(lent: Engine, served: subprocess.Popen[bytes], log: P
     pytest.fail(f"{lent.kind.name} does not serve: {log.read_text('utf-8', 'replace')[-2000:]}")
 
 
-def _bring(lent: Engine, image: str) -> None:
+def bring(lent: Engine, image: str) -> None:
     """Load an image of the host's own engine into this one."""
     with subprocess.Popen(("docker", "save", image), stdout=subprocess.PIPE) as saved:
         subprocess.run(
@@ -154,7 +154,7 @@ def _end(served: subprocess.Popen[bytes]) -> None:
     served.wait(30)
 
 
-def _remove(home: Path) -> None:
+def remove(home: Path) -> None:
     """Remove what the engine had; what it had mounted goes with its last process, which takes a moment."""
     deadline = time.monotonic() + 30
     while home.exists() and time.monotonic() < deadline:
