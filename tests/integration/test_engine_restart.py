@@ -39,7 +39,10 @@ _PASSED: Final = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
 
 @dataclass(kw_only=True)
 class Daemon:
-    """A dockerd with what it runs in a process namespace, so that nothing of it outlives its first process."""
+    """A dockerd in a process namespace, so that nothing of it outlives its first process.
+
+    It has a network of its own as well: a second engine takes the bridge of the first away.
+    """
 
     home: Path
     served: subprocess.Popen[bytes] | None = field(default=None)
@@ -51,7 +54,7 @@ class Daemon:
     def start(self) -> None:
         """Start it with the containers and images it had, and without what a boot takes away."""
         shutil.rmtree(self.home / "run", ignore_errors=True)
-        apart = ("unshare", "--mount", "--pid", "--fork", "--mount-proc")
+        apart = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc")
         places = (f"--data-root={self.home}/data", f"--exec-root={self.home}/run", f"--pidfile={self.home}/run/pid")
         alone = ("--bridge=none", "--iptables=false", "--ip-masq=false", f"--host={self.engine.host}")
         log = self.home / "engine.log"

@@ -42,7 +42,7 @@ main = ["patient", "consultation"]
 #: A test of a scenario whose command holds more memory than the whole machine has, for a while.
 HUNGRY = """
 def test_is_hungry(host):
-    assert host.run("head -c 850M /dev/zero | tail -c 850M | sleep 15").succeeded
+    assert host.run("head -c 850M /dev/zero | tail -c 850M | sleep 60").succeeded
 """
 #: As the kernel does it where memory is short: no trap is run.
 KILL_LEASES = r"""
