@@ -82,12 +82,13 @@ class Seen:
     left: tuple[str, ...]
     untouched: bool
     further: tuple[str, ...]
+    faults: tuple[str, ...]
 
     def wrongs(self, case: Case) -> list[str]:
         """Say all that is not as the case declares."""
         found = [*(f"escaped: {one}" for one in self.escapes), *(f"left: {one}" for one in self.left), *self.further]
         if (self.evidence.verdict, weighing(self.evidence)) != (case.verdict, case.weighing):
-            found.append(f"another end: {said_of(self.evidence)}")
+            found += [f"another end: {said_of(self.evidence)}", *self.faults]
         held = [one.conditions.isolation for one in self.evidence.restores if one.conditions is not None]
         found += [f"held: {one.value}, expected {case.isolation.value}" for one in held if one is not case.isolation]
         if not held and case.harmless:
@@ -157,6 +158,12 @@ def carry_out(case: Case, root: Path, keys: Path) -> Seen:
             ran=set_out.inside,
             untouched=case.changes or _as_it_is(root / "backups") == before,
             further=tuple(case.looking(root, outcome.evidence)),
+            faults=tuple(
+                line
+                for log in root.glob("reports/*/*/drill.log")
+                for line in log.read_text("utf-8").splitlines()
+                if '"what": "fault"' in line
+            ),
         )
 
 
