@@ -18,8 +18,8 @@ from restore_lab.counted import KeyCount, TableCount
 from restore_lab.engines.base import MOST_ASKED, MOST_ROWS, Row
 from restore_lab.engines.mariadb import catalogue, references
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
+from restore_lab.engines.mariadb.client import client, refused_by, version_of
 from restore_lab.engines.mariadb.heads import vendor_of
-from restore_lab.engines.mariadb.server import client, refused_by, version_of
 from restore_lab.errors import EngineFailed, UsageError
 from restore_lab.live.base import (
     ALL_SECONDS,

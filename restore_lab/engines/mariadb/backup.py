@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from restore_lab.engines.mariadb import catalogue
+from restore_lab.engines.mariadb.client import refusal
 from restore_lab.engines.mariadb.engine import Mariadb
-from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, LiveServer, refusal
+from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, LiveServer
 from restore_lab.errors import EngineFailed
 from restore_lab.sandboxes.base import Machine, Server
 

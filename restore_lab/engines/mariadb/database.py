@@ -12,11 +12,12 @@ from restore_lab.engines import announced
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.mariadb import catalogue, changing, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
+from restore_lab.engines.mariadb.client import refusal, refused_by
 from restore_lab.engines.mariadb.heads import KEYS_LAST
 from restore_lab.engines.mariadb.load import Passage, Tally, judge, outline_of
 from restore_lab.engines.mariadb.messages import PRIVILEGES, Cause
 from restore_lab.engines.mariadb.references import Answers, Asked
-from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, READER, LiveServer, refusal, refused_by
+from restore_lab.engines.mariadb.server import ADMIN, DEFAULT_DATABASE, READER, LiveServer
 from restore_lab.engines.outline import Outline
 from restore_lab.errors import EngineFailed, QueryRefused
 from restore_lab.findings import Code, Finding, finding, safe_text

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from restore_lab.engines.mariadb.messages import Cause, Message, read_message
+from restore_lab.engines.mariadb.client import client, refusal, refused_by, version_of
+from restore_lab.engines.mariadb.messages import Cause
 from restore_lab.errors import EngineFailed
-from restore_lab.findings import safe_text
 from restore_lab.sandboxes.base import Completed, Machine
 
 #: Where a dump lands that names no database.
@@ -43,7 +43,13 @@ _LEAST_ROOM_KIB: Final = 8 * 1024
 _FOLDERS = 'umask 077; cd "$1"; mkdir -p nothing work; [ -p orders ] || mkfifo orders'
 _WRITE = 'umask 077; exec cat >"$1"'
 _ORDER = 'exec cat 1<>"$1"'
-_KEEPER = 'exec "$@" <>"$0" >/dev/null 2>&1'
+_KEEPER = """
+for each in $(seq 1200); do "$@" <>"$0" >/dev/null 2>&1 && break; sleep 0.1; done
+"""
+#: Answered once the keeper is in as well: a dump may leave no account by which anybody gets in later.
+_ALL_IN: Final = f"""BEGIN NOT ATOMIC IF 2 >
+(SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{ADMIN}')
+THEN SIGNAL SQLSTATE '45000'; END IF; SELECT 1; END"""  # noqa: S608 - nothing but our own text
 _READY = r"""
 until "$@" 2>/dev/null; do
   if grep -q -e '\[ERROR\] Aborting' -e 'Shutdown complete' -e ' got signal ' "$0" 2>/dev/null; then exit 3; fi
@@ -81,7 +87,7 @@ class LiveServer:
     machine: Machine
 
     def create(self, settings: Settings) -> None:
-        """Make an empty data directory, start the server, log the keeper in.
+        """Make an empty data directory, start the server, log the keeper in, who takes orders whatever a dump does.
 
         Raises:
             EngineFailed: it did not come up within 120 s. MachineFailed: as `Machine.run`.
@@ -96,9 +102,9 @@ class LiveServer:
         if made.exit_code != 0:
             raise EngineFailed(f"mariadb-install-db failed (exit {made.exit_code})", hint="is the machine too small?")
         self.machine.start((*self._server_argv(), *settings.options()))
-        self._reach(ADMIN, seconds=_START_SECONDS)
         keeper = (*self.client(ADMIN), "--force")
         self.machine.start(("/bin/sh", "-c", _KEEPER, self.path("orders"), *keeper))
+        self._reach(ADMIN, _ALL_IN, seconds=_START_SECONDS)
 
     def version(self) -> str:
         """Ask for the version, e.g. `10.11.19-MariaDB`, without what the packager added.
@@ -173,7 +179,7 @@ class LiveServer:
         """
         self._shell(_ORDER, self.path("orders"), stdin=_IN_FORCE + self._new_accounts())
         try:
-            self._reach(READER, seconds=_REACH_SECONDS)
+            self._reach(READER, "SELECT 1", seconds=_REACH_SECONDS)
         except EngineFailed as error:
             raise EngineFailed(
                 "after the load no account can be made: the backup replaced the server's system tables",
@@ -204,8 +210,8 @@ class LiveServer:
             )
         )
 
-    def _reach(self, user: str, *, seconds: float) -> None:
-        probe = (*self.client(user), "--execute=SELECT 1")
+    def _reach(self, user: str, asked: str, *, seconds: float) -> None:
+        probe = (*self.client(user), "--delimiter=//", f"--execute={asked}")
         argv = ("/bin/sh", "-c", _READY, self.path("server-errors"), *probe)
         try:
             done = self.machine.run(argv, timeout_seconds=seconds)
@@ -264,36 +270,3 @@ class LiveServer:
         done = self.machine.run(argv, timeout_seconds=_WORK_SECONDS, stdin=[stdin.encode()])
         if done.exit_code != 0:
             raise EngineFailed(f"the folder of the database server could not be prepared (exit {done.exit_code})")
-
-
-def version_of(given: bytes) -> str:
-    """Give a server's version without what its packager added."""
-    number, dash, rest = given.decode("utf-8", "replace").strip().partition("-")
-    return safe_text(f"{number}{dash}{rest.partition('-')[0]}", 32)
-
-
-def client(option_file: str) -> tuple[str, ...]:
-    """Give the command of a client that reads statements from stdin, and where it connects from an option file."""
-    return (
-        "mariadb",
-        f"--defaults-file={option_file}",
-        "--batch",
-        "--skip-column-names",
-        "--default-character-set=utf8mb4",
-        "--local-infile=0",
-        "--skip-reconnect",
-        "--loose-skip-print-query-on-error",
-        "--loose-sandbox",
-    )
-
-
-def refused_by(done: Completed) -> Message | None:
-    """Find the first error a client reported."""
-    messages = (read_message(line) for line in done.stderr.split(b"\n"))
-    return next((message for message in messages if message is not None), None)
-
-
-def refusal(done: Completed) -> str:
-    """Say in one word why a client ended: the error's number, else its exit code."""
-    message = refused_by(done)
-    return message.problem.code if message is not None else f"exit {done.exit_code}"
