@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ import pytest
 from node.access import known_host
 from node.container import ContainerNode
 from node.fault_proxy import Direction, Ending, FaultProxy, fault_proxy
-from node.lab import PASSED, auditors_pages, drilled, lab_node, small_node
+from node.lab import PASSED, auditors_pages, drilled, fingerprint, lab_node, prepared, small_node
 
 from restore_lab.demo import Sample, make_demo
 from restore_lab.drill import Outcome
@@ -466,18 +465,6 @@ def test_a_machine_that_cannot_be_a_node_is_left_as_it_was(lab: Make) -> None:
     assert not list(root.glob("nodes/*/node.toml"))
 
 
-def prepared(
-    root: Path, node: ContainerNode, *, host_key: str = "", said: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run `node prepare`, with the node's own host key unless another is named or something is said to the question."""
-    argv = (
-        *(str(COMMAND), "--lab", str(root), "node", "prepare", node.host, "--port", str(node.port)),
-        *("--admin", node.admin_user, "--identity", str(node.client_key)),
-        *(() if said else ("--host-key", host_key or fingerprint(node))),
-    )
-    return subprocess.run(argv, input=said, capture_output=True, text=True, check=False, timeout=300)
-
-
 def test_check_says_all_that_a_node_lacks(lab: Make) -> None:
     """A 32-bit system of half a gigabyte, its clock off, starved of power, with nothing that holds a process."""
     root = lab("sqlite", ON_A_NODE)
@@ -515,12 +502,3 @@ def touched(node: ContainerNode, before: set[str]) -> set[str]:
         for path in now - owned
         if not path.startswith((*kept, *made_by_packages)) and not path.endswith((".pyc", "~"))
     }
-
-
-def fingerprint(node: ContainerNode) -> str:
-    with suppress(FileNotFoundError):
-        done = subprocess.run(
-            ("ssh-keygen", "-lf", "-"), input=node.host_key_line, capture_output=True, text=True, check=True, timeout=30
-        )
-        return done.stdout.split()[1]
-    pytest.fail("ssh-keygen is not here")

@@ -5,6 +5,7 @@ Each has a sister in the daily run (test_node_arm64.py, test_node_systemd.py), o
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from node.access import ACCOUNT
 from node.guest_image import Userland
-from node.lab import drilled, lab_node, swollen
+from node.lab import drilled, lab_node, prepared, swollen
 from node.virtual_machine import VirtualNode, arm64_vm
 
 from restore_lab.demo import Sample, make_demo
@@ -96,6 +97,22 @@ def test_a_backup_is_restored_by_32_bit_programs(tmp_path: Path) -> None:
         assert "armhf" in str(conditions.hardware)
         assert conditions.mechanism == "bubblewrap"
         assert limits(conditions)["memory_bytes"] == "watched"
+        assert left_on(node) == ""
+
+
+def test_a_fresh_machine_is_prepared_by_the_command_once_and_passes(tmp_path: Path) -> None:
+    """But for PostgreSQL's libraries, which are there from the start: emulated, their installation takes minutes."""
+    with arm64_vm(WHOLE, fresh=True, account=None) as node:
+        root = lab_of(tmp_path, "mariadb", node)
+        shutil.rmtree(root / "nodes")
+        for expected in (["no-cluster", "packages", "account", "key", "lingering", "marker"], []):
+            done = prepared(root, node)
+            assert done.returncode == ExitCode.PASSED, done.stdout + done.stderr
+            assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("did")] == expected
+
+        conditions = passed(drilled(root).evidence)
+        assert "arm64" in str(conditions.hardware)
+        assert conditions.mechanism == "systemd, bubblewrap"
         assert left_on(node) == ""
 
 

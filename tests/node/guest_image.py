@@ -31,14 +31,13 @@ _SYSTEM: Final = (
     *("openssh-server", "openssh-sftp-server", "passwd", "perl-base", "procps", "python3-minimal", "sed", "sudo"),
     *("tar", "util-linux"),
 )
-#: What a drill needs; `fresh` disks have these as packages in /srv/packages, and not installed.
 DRILL: Final = ("bubblewrap", "mariadb-client-core", "mariadb-server-core", "sqlite3")
 #: Drivers of the disk, the network and the random numbers; what the kernel has built in needs none.
 _DRIVERS: Final = ("virtio_pci", "virtio_blk", "virtio_net", "virtio-rng")
 #: The processor's own, whatever the architecture of the rest.
 _BELOW: Final = ("linux-image-cloud-arm64", "busybox-static")
 _SYSTEMD: Final = ("dbus", "libnss-systemd", "libpam-systemd", "systemd", "systemd-sysv")
-_POSTGRESQL: Final = ("postgresql-15", "postgresql-client-15")
+_POSTGRESQL: Final = ("postgresql", "python3")
 _APPLETS: Final = ("insmod", "mkdir", "mount", "sh", "sleep", "switch_root", "umount")
 _NOT_NEEDED: Final = ("doc", "info", "lintian", "locale", "man")
 
@@ -98,10 +97,15 @@ class Userland:
     postgresql: bool = False
 
     @property
+    def drill(self) -> tuple[str, ...]:
+        """What a drill needs; `fresh` disks have these as packages in /srv/packages, and not installed."""
+        return (*DRILL, *(_POSTGRESQL if self.postgresql else ()))
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """What is unpacked; dependencies are apt's matter."""
-        more = (*(_SYSTEMD if self.systemd else ()), *(_POSTGRESQL if self.postgresql else ()))
-        return (*_SYSTEM, *DRILL, *more, *(f"{name}:arm64" for name in _BELOW))
+        more = _SYSTEMD if self.systemd else ()
+        return (*_SYSTEM, *self.drill, *more, *(f"{name}:arm64" for name in _BELOW))
 
     @property
     def name(self) -> str:
@@ -142,10 +146,10 @@ def _make(folder: Path, userland: Userland) -> None:
     _unpack(root, userland)
     shutil.copyfile(next((root / "boot").glob("vmlinuz-*")), made / "vmlinuz")
     (made / "initrd.gz").write_bytes(gzip.compress(_initrd(root), 6))
-    _settle(root)
+    _settle(root, userland.drill)
     _first_program(root, userland)
     _disk(root, made / "prepared.ext4")
-    _remove_packages(root, DRILL)
+    _remove_packages(root, userland.drill)
     _disk(root, made / "fresh.ext4")
     shutil.rmtree(root)
     made.rename(folder)
@@ -178,7 +182,7 @@ def _unpack(root: Path, userland: Userland) -> None:
     )
 
 
-def _settle(root: Path) -> None:
+def _settle(root: Path, drill: Sequence[str]) -> None:
     """Do what maintainer scripts would have done, as far as a node needs it."""
     packages = root / "srv" / "packages"
     status, index = [], []
@@ -188,7 +192,7 @@ def _settle(root: Path) -> None:
         several = f":{_field(fields, 'Architecture')}" if _field(fields, "Multi-Arch") == "same" else ""
         (root / f"var/lib/dpkg/info/{name}{several}.list").write_text("/.\n", "utf-8")
         status.append(fields.replace("\n", "\nStatus: install ok installed\n", 1))
-        if name in DRILL:
+        if name in drill:
             digest = hashlib.sha256(deb.read_bytes()).hexdigest()
             index.append(f"{fields}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}")
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from needs import program
 from node.access import Node
 from node.container import ContainerNode, sshd_node
+from stems import COMMAND
 
 from restore_lab import drill
 from restore_lab.drill import Outcome
@@ -42,6 +43,23 @@ def lab_node(lab: Path, node: Node, *, name: str = "pi") -> Path:
     shutil.copy(node.client_key, folder / "key")
     (folder / "known_hosts").write_text(node.host_key_line + "\n", "ascii")
     return folder
+
+
+def prepared(root: Path, node: Node, *, host_key: str = "", said: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `node prepare`, with the node's own host key unless another is named or something is said to the question."""
+    argv = (
+        *(str(COMMAND), "--lab", str(root), "node", "prepare", node.host, "--port", str(node.port)),
+        *("--admin", node.admin_user, "--identity", str(node.client_key)),
+        *(() if said else ("--host-key", host_key or fingerprint(node))),
+    )
+    return subprocess.run(argv, input=said, capture_output=True, text=True, check=False, timeout=900)
+
+
+def fingerprint(node: Node) -> str:
+    """The node's own host key, as `ssh-keygen` prints it."""
+    argv = (program("ssh-keygen"), "-lf", "-")
+    done = subprocess.run(argv, input=node.host_key_line, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.split()[1]
 
 
 @contextmanager
