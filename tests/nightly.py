@@ -36,9 +36,10 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
     ),
     # the layouts in which the practice's database is told otherwise than by its size or place daily
     "test_whole_servers.py": (
-        r"test_tables_of_a_postgresql_server.*\[(last|largest|without|copied, (first|largest))\]",
-        r"test_tables_of_a_mariadb_server.*\[(first|copied, first)\]",
+        r"test_tables_of_a_postgresql_server.*\[(last|largest|without|empty|copied, (first|largest))\]",
+        r"test_tables_of_a_mariadb_server.*\[(first|empty|copied, first)\]",
         r"test_a_table_named_with_its_database.*\[copied, ",
+        r"test_questions_go_to_the_database.*\[last\]",
     ),
     "test_dump_cut.py": (r"test_a_whole_dump_of_pg_dump_lacks_nothing\[(local-15|container-(15|17))\]",),
     # the password, and the same loss, are tried on MariaDB every time, without a drill around them

@@ -193,11 +193,11 @@ class Restored:
 
 
 @contextmanager
-def restored(place: Place, backup: bytes) -> Iterator[Restored]:
+def restored(place: Place, backup: bytes, engine: Postgresql = ENGINE) -> Iterator[Restored]:
     dump = ENGINE.recognise(backup[:HEAD_BYTES])
     assert dump is not None
     with place.machine(len(backup)) as machine:
-        database = ENGINE.start(machine, place.server)
+        database = engine.start(machine, place.server)
         load = database.load(dump, (backup[at : at + PIECE] for at in range(0, len(backup), PIECE)))
         inventory = database.inventory()
         assert SECRET not in repr((load, inventory))

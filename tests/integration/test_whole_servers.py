@@ -17,7 +17,9 @@ from integration.test_what_dumps_announce import ON_15
 from restore_lab.checks.counts import Counts
 from restore_lab.checks.freshness import Freshness
 from restore_lab.engines.base import Database, Inventory
+from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.engines.postgresql.backup import make_backup
+from restore_lab.engines.postgresql.engine import Postgresql
 from restore_lab.findings import Code
 
 NOW: Final = datetime(2026, 3, 12, 12, tzinfo=UTC)
@@ -42,8 +44,10 @@ LAYOUTS: Final[dict[str, dict[str, str]]] = {
     "copied, largest": {"cabinet": PRACTICE, "essai": COPY},
     "copied": {"boutique": SHOP, "cabinet": PRACTICE, "essai": COPY},
     "copied, first": {"boutique": SHOP + COPY, "cabinet": PRACTICE},
+    "empty": {"boutique": SHOP, "cabinet": ""},
     "without": {"boutique": SHOP, "magasin": COPY.replace("patient", "rendezvous")},
 }
+_MISSING: Final = [(Code.TABLE_MISSING, "patient"), (Code.TABLE_MISSING, "consultation")]
 _AMBIGUOUS: Final = [(Code.TABLE_AMBIGUOUS, "patient")]
 FOUND: Final[dict[str, list[tuple[Code, str]]]] = {
     "first": [],
@@ -52,7 +56,8 @@ FOUND: Final[dict[str, list[tuple[Code, str]]]] = {
     "copied, largest": _AMBIGUOUS,
     "copied": _AMBIGUOUS,
     "copied, first": _AMBIGUOUS,
-    "without": [(Code.TABLE_MISSING, "patient"), (Code.TABLE_MISSING, "consultation")],
+    "empty": _MISSING,
+    "without": _MISSING,
 }
 
 
@@ -113,3 +118,19 @@ def test_a_table_named_with_its_database_is_that_one(layout: str) -> None:
         ]
     with postgresql.restored(ON_15, of_postgresql(layout)) as back:
         assert asked(back.database, back.inventory, named) == []
+
+
+@pytest.mark.parametrize("layout", ["last", "copied, first", "empty"])
+def test_questions_go_to_the_database_that_the_scenario_names(layout: str) -> None:
+    """Its tables hide those of the same name in the fullest one, and it is missed where it holds nothing."""
+    codes = {Code.DATABASE_MISSING if layout == "empty" else Code.DATA_IN_ANOTHER_DATABASE}
+    expected = FOUND["empty"] if layout == "empty" else []
+    freshness = Freshness(table="consultation", column="commencee_le")
+    with mariadb.LOCAL.restored(of_mariadb(layout), Mariadb(database="cabinet")) as (database, load, inventory):
+        assert {one.code for one in load.findings} == codes
+        assert asked(database, inventory, ASKED) == expected
+        assert layout == "empty" or asked(database, inventory, freshness) == []
+    with postgresql.restored(ON_15, of_postgresql(layout), Postgresql(database="cabinet")) as back:
+        assert {one.code for one in back.load.findings} == codes | {Code.LOAD_ERRORS_HARMLESS}
+        assert asked(back.database, back.inventory, ASKED) == expected
+        assert layout == "empty" or asked(back.database, back.inventory, freshness) == []

@@ -182,7 +182,7 @@ class PostgresqlDatabase:
                 (count,), *kinds = self.cluster.rows(catalogue.COUNT_OF_TABLES + catalogue.OBJECTS, database=database)
                 tables[database] = int(count or 0)
                 objects[database] = sum(int(number or 0) for _, number in kinds)
-            first = max(tables, key=lambda database: (database == self.wanted, tables[database]))
+            first = max(tables, key=lambda name: (name == self.wanted and tables[name] > 0, tables[name]))
             self._filled = (first, *(name for name, number in objects.items() if number and name != first))
         return self._filled
 
