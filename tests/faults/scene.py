@@ -108,8 +108,11 @@ class Scene:
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
 
     def inside(self, *words: str) -> None:
-        """Run a line of shell in the container, whose end is awaited: options of `docker exec`, then the line."""
-        (container,) = self.containers()
+        """Run a line of shell in the container, whose end is awaited: options of `docker exec`, then the line.
+
+        Where a trial of its limits runs beside it, the older one is meant.
+        """
+        *_, container = self.containers()  # the newest comes first
         *options, line = words
         argv = ["docker", "exec", *options, container, "timeout", "30", "/bin/sh", "-c", line]
         subprocess.run(argv, check=True, capture_output=True, timeout=60)
