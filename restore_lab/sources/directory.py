@@ -33,6 +33,8 @@ _PIECE = re.compile(r".+-schema-create\.sql(\.\w+)?|toc\.dat|@\.json|(xtra|maria
 _REPOSITORIES = (frozenset({"config", "keys", "snapshots", "data"}), frozenset({"config", "README", "data"}))
 #: A file written to more recently than this is watched for a moment before it is believed whole.
 _RECENT = timedelta(minutes=15)
+#: So far beyond the day in its name a backup may have been written last, and still be of an hour of that day.
+_NEAR = timedelta(hours=12)
 _PIECE_BYTES = 1024 * 1024
 _FIELDS = {"Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{2}", "d": r"\d{2}", "H": r"\d{2}", "M": r"\d{2}", "S": r"\d{2}"}
 
@@ -203,17 +205,20 @@ def _taken_at(
         )
         if "H" in parts:
             return local.astimezone(UTC), "name"
-        return _within_day(local, last_change(status), zone)
+        return _within_day(local, last_change(status))
     except (ValueError, OverflowError):
         return last_change(status), "mtime"
 
 
-def _within_day(day: datetime, changed_at: datetime, zone: ZoneInfo) -> tuple[datetime, DatedBy]:
-    """A name that gives only the day takes its hour from the last change, when that was on the same day."""
-    local = changed_at.astimezone(zone)
-    if local.date() == day.date():
-        return changed_at, "name and mtime"
-    return day.astimezone(UTC), "name"
+def _within_day(day: datetime, changed_at: datetime) -> tuple[datetime, DatedBy]:
+    """A name that gives only the day takes its hour from the last change, when that was on the same day or near it.
+
+    A job that ends after midnight, or one whose clock has another zone, was at work at the end of its day nearest to
+    its last change. `day` is the midnight with which it begins, in the practice's zone.
+    """
+    first, end = day.astimezone(UTC), (day + timedelta(days=1)).astimezone(UTC)
+    nearest = min(max(changed_at, first), end - timedelta(seconds=1))
+    return (nearest, "name and mtime") if abs(changed_at - nearest) <= _NEAR else (first, "name")
 
 
 def _name_matcher(pattern: str) -> re.Pattern[str]:

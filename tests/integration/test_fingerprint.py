@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 from live_servers import PASSWORD, Live, mariadb_server, postgresql_server, sqlite_file
@@ -144,7 +145,7 @@ def hours_ago(hours: float) -> datetime:
 
 
 def backed_up(lab: Path, data: bytes) -> None:
-    path = lab / "backups" / f"cabinet_{datetime.now():%Y-%m-%d}.dump"  # noqa: DTZ005 - as backup jobs name files
+    path = lab / "backups" / f"cabinet_{datetime.now(ZoneInfo('Europe/Paris')):%Y-%m-%d}.dump"  # as the practice's day
     path.write_bytes(data)
     rest(path)
 

@@ -62,6 +62,26 @@ def test_a_name_with_only_the_day_takes_its_hour_from_a_change_on_that_day(tmp_p
 
 
 @pytest.mark.parametrize(
+    ("changed", "taken"),
+    [
+        pytest.param((20, 23, 10), (20, 22, 59, 59), id="the job began before midnight and ended after it"),
+        pytest.param((19, 22, 30), (19, 23, 0, 0), id="named by a clock that is an hour ahead"),
+        pytest.param((21, 10, 59), (20, 22, 59, 59), id="nearly twelve hours later"),
+        pytest.param((21, 11, 1), (19, 23, 0, 0), id="copied without its time"),
+    ],
+)
+def test_a_change_near_the_day_of_the_name_leaves_the_nearest_moment_of_that_day(
+    tmp_path: Path, changed: tuple[int, int, int], taken: tuple[int, int, int, int]
+) -> None:
+    """Else a job that goes on over midnight would look a day older than it is, and fail as overdue."""
+    put(tmp_path, "db_2026-11-20.sql", changed_at=datetime(2026, 11, *changed, tzinfo=UTC))
+
+    point = only(Directory(path=tmp_path, pattern="db_%Y-%m-%d.sql")).point
+
+    assert point.taken_at == datetime(2026, 11, *taken, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("pattern", "name"),
     [("*", "x.sql"), ("db_%d.sql", "db_07.sql"), ("db_%m%d.sql", "db_1120.sql"), ("db_%Y%m%d.sql", "db_20261399.sql")],
 )

@@ -208,8 +208,8 @@ class MariadbDatabase:
         database = self._own(tables)
         if database == DEFAULT_DATABASE:
             return ()
-        if self.wanted not in (None, database):
-            return (finding(Code.DATABASE_MISSING, wanted=self.wanted, database=database),)
+        if self.wanted and self.wanted != database:
+            return (finding(Code.DATABASE_MISSING, database=self.wanted),)
         return (finding(Code.DATA_IN_ANOTHER_DATABASE, database=database),)
 
     def _definers(self) -> tuple[Finding, ...]:

@@ -165,8 +165,8 @@ class PostgresqlDatabase:
 
     def _landing(self) -> Iterator[Finding]:
         database = self._database()
-        if database != TARGET and self.wanted not in (None, database):
-            yield finding(Code.DATABASE_MISSING, wanted=self.wanted, database=database)
+        if database != TARGET and self.wanted and self.wanted != database:
+            yield finding(Code.DATABASE_MISSING, database=self.wanted)
         elif database != TARGET:
             yield finding(Code.DATA_IN_ANOTHER_DATABASE, database=database)
 

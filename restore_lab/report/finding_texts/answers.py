@@ -25,8 +25,8 @@ ANSWER_TEXTS: Final = {
         action=msgid("find out why the backup copies no record, and make a new one"),
     ),
     Code.DATABASE_MISSING: FindingText(
-        plain=msgid("The practice's database ({wanted}) did not come back; another one did ({database})."),
-        exact=msgid("Database {wanted}: expected, absent; the fullest of those that came back: {database}"),
+        plain=msgid("The practice's database ({database}) did not come back; others did."),
+        exact=msgid("Database {database}: named in the scenario; absent, or without a table"),
         action=msgid("have the practice's database backed up, and make a new backup"),
     ),
     Code.TABLE_MISSING: FindingText(
