@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +40,12 @@ from restore_lab.verdict import conclude, grade
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Wait for a process that makes what the tests need, the images for instance."""
+    """Wait for a process that makes what the tests need, the images for instance; take interrupts in any case.
+
+    A shell has what it runs in the background ignore them, and so would all that the tests start and interrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     pid = os.environ.get("RESTORE_LAB_TEST_AFTER", "")
     while pid and not hasattr(config, "workerinput") and Path("/proc", pid, "exe").exists():
         time.sleep(0.5)

@@ -60,7 +60,8 @@ def watching() -> Iterator[Listener]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[read]}"),
     )
-    progress = Progress(*columns, console=console, transient=True)
+    # rich takes what is written to stderr for its own, and waits for itself where that happens while it draws
+    progress = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
     stage = _Stage(progress)
 
     def show(event: Event) -> None:
