@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from restore_lab.engines import landing
 from restore_lab.engines.base import Row
 from restore_lab.engines.naming import Named
 from restore_lab.findings import Problem, reduce_message, safe_text
@@ -149,14 +151,8 @@ def read_counts(stdout: bytes) -> dict[str, int]:
 
 
 def questioned(tables: Iterable[Table], default: str, wanted: str | None = None) -> str:
-    """Choose the database questions run in: the wanted one if it has tables, else that with the most, or the default.
-
-    The default one is where a dump without a database of its own lands.
-    """
-    sizes: dict[str, int] = {default: 0}
-    for table in tables:
-        sizes[table.database] = sizes.get(table.database, 0) + 1
-    return max(sorted(sizes), key=lambda name: (name == wanted, sizes[name], name == default))
+    """Choose the database questions run in; see `landing.questioned`."""
+    return landing.questioned(Counter(table.database for table in tables), default=default, wanted=wanted)
 
 
 def filled(tables: Sequence[Table], first: str) -> tuple[str, ...]:

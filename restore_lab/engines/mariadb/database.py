@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from restore_lab.counted import KeyCount, ObjectCount, TableCount
-from restore_lab.engines import announced
+from restore_lab.engines import announced, landing
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.mariadb import catalogue, changing, references, spoiling
 from restore_lab.engines.mariadb.catalogue import Table, read_hex
@@ -71,7 +71,7 @@ class MariadbDatabase:
             *changing.silenced(warnings, passage.outline, reached_end=tally.reached_end),
             *self._settings(warnings),
             *(changing.zero_dates(passage.outline) if announced.all_came(told) else ()),
-            *self._landing(tables),
+            *landing.landed(self._own(tables), default=DEFAULT_DATABASE, wanted=self.wanted),
             *self._definers(),
             *self._without_transactions(tables),
             *(self._without_keys(tables) if dump.tool == KEYS_LAST else ()),
@@ -95,11 +95,12 @@ class MariadbDatabase:
             TableCount(name=name, rows=rows[str(position)]) for position, name in enumerate(self._names(tables))
         )
         objects = catalogue.read_counts(self.server.ask([catalogue.OBJECTS], timeout_seconds=_CATALOGUE_SECONDS))
+        own = self._own(tables)
         return Inventory(
             tables=counted,
             objects=tuple(ObjectCount(kind=kind, count=count) for kind, count in objects.items()),
-            databases=tuple(map(safe_text, catalogue.filled(tables, self._own(tables)))),
-            wanted=self._own(tables) == self.wanted,
+            databases=tuple(map(safe_text, catalogue.filled(tables, own))),
+            wanted=own == self.wanted,
         )
 
     def integrity(self) -> Integrity:
@@ -203,14 +204,6 @@ class MariadbDatabase:
     def _names(self, tables: Sequence[Table]) -> tuple[str, ...]:
         """Name tables for people: the database only where it is not the questioned one."""
         return catalogue.named(tables, self._own(tables))
-
-    def _landing(self, tables: Sequence[Table]) -> tuple[Finding, ...]:
-        database = self._own(tables)
-        if database == DEFAULT_DATABASE:
-            return ()
-        if self.wanted and self.wanted != database:
-            return (finding(Code.DATABASE_MISSING, database=self.wanted),)
-        return (finding(Code.DATA_IN_ANOTHER_DATABASE, database=database),)
 
     def _definers(self) -> tuple[Finding, ...]:
         answer = self.server.ask([catalogue.DEFINERS_ABSENT], timeout_seconds=_CATALOGUE_SECONDS)

@@ -6,11 +6,12 @@ Source: PostgreSQL manual, "psql", "Cursors", "amcheck", "Predefined Roles".
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from restore_lab.counted import ObjectCount, TableCount
+from restore_lab.engines import landing
 from restore_lab.engines.base import MOST_ROWS, Dump, Integrity, Inventory, Load, References, Row, Spoilt, Views
 from restore_lab.engines.postgresql import catalogue, referring, spoiling
 from restore_lab.engines.postgresql.asking import asking
@@ -29,7 +30,7 @@ from restore_lab.engines.postgresql.messages import Messages
 from restore_lab.engines.postgresql.settings import READING
 from restore_lab.engines.postgresql.wording import named_by
 from restore_lab.errors import EngineFailed, QueryRefused
-from restore_lab.findings import Code, Finding, Problem, finding, reduce_message, safe_text
+from restore_lab.findings import Code, Problem, reduce_message, safe_text
 from restore_lab.sandboxes.base import Completed
 
 #: `pg_read_all_data` and `verify_heapam` came with 14.
@@ -66,7 +67,8 @@ class PostgresqlDatabase:
         if any(one.code is Code.SERVER_FAILED for one in load.findings):
             return load
         self._settle()
-        return replace(load, findings=(*load.findings, *self._landing()))
+        where = landing.landed(self._database(), default=TARGET, wanted=self.wanted)
+        return replace(load, findings=(*load.findings, *where))
 
     def inventory(self) -> Inventory:
         """See `Database.inventory`; tables of further databases are qualified by database and schema."""
@@ -163,13 +165,6 @@ class PostgresqlDatabase:
             script += catalogue.SILENCE_EVENT_TRIGGERS
         self.cluster.rows_anywhere(script)
 
-    def _landing(self) -> Iterator[Finding]:
-        database = self._database()
-        if database != TARGET and self.wanted and self.wanted != database:
-            yield finding(Code.DATABASE_MISSING, database=self.wanted)
-        elif database != TARGET:
-            yield finding(Code.DATA_IN_ANOTHER_DATABASE, database=database)
-
     def _database(self) -> str:
         """Name the database that questions go to: the wanted one, else that with the most tables, or the target."""
         return self._databases()[0]
@@ -177,12 +172,12 @@ class PostgresqlDatabase:
     def _databases(self) -> tuple[str, ...]:
         """Name every database that holds anything, first the questioned one; those a server is made with may not."""
         if not self._filled:
-            tables, objects = {TARGET: 0}, {TARGET: 0}
+            tables, objects = dict[str, int](), dict[str, int]()
             for database in self.cluster.databases():
                 (count,), *kinds = self.cluster.rows(catalogue.COUNT_OF_TABLES + catalogue.OBJECTS, database=database)
                 tables[database] = int(count or 0)
                 objects[database] = sum(int(number or 0) for _, number in kinds)
-            first = max(tables, key=lambda name: (name == self.wanted and tables[name] > 0, tables[name]))
+            first = landing.questioned(tables, default=TARGET, wanted=self.wanted)
             self._filled = (first, *(name for name, number in objects.items() if number and name != first))
         return self._filled
 
