@@ -123,7 +123,7 @@ def engine(kind: Kind, *images: str) -> Iterator[Engine]:
             bring(lent, image)
         yield lent
     finally:
-        _end(served)
+        end(served)
         remove(home)
 
 
@@ -147,11 +147,11 @@ def bring(lent: Engine, image: str) -> None:
         absent(f"the image {image} (`restore-lab image build --all`)")
 
 
-def _end(served: subprocess.Popen[bytes]) -> None:
-    """Kill the first process of the engine's own namespace, with which all others go."""
+def end(served: subprocess.Popen[bytes], how: signal.Signals = signal.SIGKILL) -> None:
+    """Signal the first process of the engine's own namespace; all others go with it."""
     for first in Path(f"/proc/{served.pid}/task/{served.pid}/children").read_text("ascii").split():
-        os.kill(int(first), signal.SIGKILL)
-    served.wait(30)
+        os.kill(int(first), how)
+    served.wait(60)
 
 
 def remove(home: Path) -> None:

@@ -18,23 +18,20 @@ from typing import Final
 import other_engines
 import pytest
 from needs import absent, program
+from node.lab import PASSED, drilled
 from other_engines import Engine, Kind
 from stems import COMMAND
 
-from restore_lab import drill
 from restore_lab.demo import Sample, make_demo
-from restore_lab.drill import Outcome
 from restore_lab.errors import ExitCode
 from restore_lab.events import Entered, Event, Stage
 from restore_lab.evidence import Verdict
-from restore_lab.lab import lab_id_of, load_lab
-from restore_lab.scenario import load_scenario
+from restore_lab.lab import lab_id_of
 
 pytestmark = pytest.mark.docker
 
 IMAGE: Final = "restore-lab/postgresql:18"
 DOCKER: Final = Kind(name="a Docker of the test's own", mechanism="docker", programs=("dockerd",), network="none")
-_PASSED: Final = {Verdict.PASSED, Verdict.PASSED_WITH_RESERVATIONS}
 
 
 @dataclass(kw_only=True)
@@ -65,9 +62,7 @@ class Daemon:
     def stop(self, how: signal.Signals) -> None:
         """SIGTERM lets it stop its containers; SIGKILL takes them with it, and the socket stays behind."""
         assert self.served is not None
-        (first,) = Path(f"/proc/{self.served.pid}/task/{self.served.pid}/children").read_text("ascii").split()
-        os.kill(int(first), how)
-        self.served.wait(60)
+        other_engines.end(self.served, how)
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +106,6 @@ def lab(sample: Path, tmp_path: Path, daemon: Daemon, monkeypatch: pytest.Monkey
     return Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
 
 
-def drilled(root: Path, listen: Callable[[Event], None] = lambda _event: None) -> Outcome:
-    opened = load_lab(root)
-    return drill.run(opened, load_scenario(opened, "annual"), asked_for="latest", listen=listen)
-
-
 def once_at(stage: Stage, *acts: Callable[[], None]) -> Callable[[Event], None]:
     """Do something as a drill enters a stage for the first time, while the drill waits."""
     left = list(acts)
@@ -154,4 +144,4 @@ def test_what_an_engine_keeps_that_comes_back_after_the_drill_is_swept_and_the_n
     assert swept.returncode == ExitCode.PASSED, swept.stderr
     assert daemon.engine.left("restore-lab.lab") == []
     after = drilled(lab)
-    assert (after.evidence.verdict in _PASSED, after.exit_code) == (True, ExitCode.PASSED)
+    assert (after.evidence.verdict in PASSED, after.exit_code) == (True, ExitCode.PASSED)
