@@ -10,7 +10,8 @@ from restore_lab.errors import RestoreLabError
 from restore_lab.findings import Code
 from restore_lab.unpack.foreign import kind_among
 
-PIECE_BYTES = 1024 * 1024
+#: A client should not use up what waits in its pipe while the next piece is looked at.
+PIECE_BYTES = 256 * 1024
 #: Of an archive that holds several files, so many names and bytes are looked at for what they are.
 _MOST_NAMES, _MOST_PASSED_OVER_BYTES = 10_000, 1024**3
 
