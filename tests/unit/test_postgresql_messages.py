@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from unit.postgresql_said import HARMFUL, HARMLESS, only, pg_restore, psql, read
 
 from restore_lab.counted import ProblemCount
-from restore_lab.engines.outline import Outline
 from restore_lab.engines.postgresql.meaning import Meaning, Message, may_follow_from_absence, meaning
 from restore_lab.engines.postgresql.messages import Messages
-from restore_lab.engines.postgresql.passing import ArchiveCut, Passing
 from restore_lab.engines.postgresql.wording import code_by_wording
-from restore_lab.engines.tokens import Dialect
-
-HARMLESS, HARMFUL = False, True
-
-
-def read(*pieces: str) -> Messages:
-    messages = Messages()
-    for piece in pieces:
-        messages.take(piece.encode())
-    messages.close()
-    return messages
-
-
-def only(text: str) -> ProblemCount:
-    (problem,) = read(text).problems()
-    return problem
-
-
-def psql(message: str, statement: str, *more: str, line: int = 7) -> str:
-    lines = [f"psql:<stdin>:{line}: ERROR:  {message}", *more, "LOCATION:  somewhere, some.c:1"]
-    return "\n".join((*lines, f"psql:<stdin>:{line}: STATEMENT:  {statement}", ""))
-
-
-def pg_restore(message: str, statement: str = "", *more: str) -> str:
-    command = (f"Command was: {statement}", "") if statement else ()
-    return "\n".join((f"pg_restore: error: could not execute query: ERROR:  {message}", *more, *command, ""))
 
 
 @pytest.mark.parametrize(
@@ -115,76 +88,6 @@ def test_what_psql_says(message: str, statement: str, code: str, subject: str, h
     problem = only(psql(message, statement))
 
     assert (problem.code, problem.subject, problem.harmful, problem.first_line) == (code, subject, harmful, 7)
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "subject"),
-    [
-        (
-            psql(
-                '23505: duplicate key value violates unique constraint "patients_pkey"',
-                "INSERT INTO patients VALUES (1, 'Dupont');",
-                "DETAIL:  Key (name)=(Dupont) already exists.",
-                "SCHEMA NAME:  public",
-                "TABLE NAME:  patients",
-                "CONSTRAINT NAME:  patients_pkey",
-            ),
-            "23505",
-            "patients_pkey",
-        ),
-        (
-            psql(
-                '22P02: invalid input syntax for type integer: "Dupont"',
-                "COPY patients FROM stdin;",
-                'CONTEXT:  COPY patients, line 2, column id: "Dupont"',
-            ),
-            "22P02",
-            "patients",
-        ),
-        (
-            psql('22P02: invalid input syntax for type integer: "Dupont"', "SELECT 'Dupont'::int;", "LINE 1: 'Dupont'"),
-            "22P02",
-            "integer",
-        ),
-        (
-            psql('22P02: invalid input value for enum mood: "Dupont"', "SELECT 'Dupont'::mood;", "LINE 1: 'Dupont'"),
-            "22P02",
-            "mood",
-        ),
-        (
-            pg_restore(
-                'could not create unique index "a_pkey"',
-                "ALTER TABLE ONLY public.a ADD CONSTRAINT a_pkey PRIMARY KEY (name);",
-                "DETAIL:  Key (name)=(Dupont) is duplicated.",
-            ),
-            "23505",
-            "a_pkey",
-        ),
-        (
-            (
-                'pg_restore: error: COPY failed for table "a": ERROR:  invalid input syntax for type date: "Dupont"\n'
-                'CONTEXT:  COPY a, line 20, column id: "Dupont"\n'
-            ),
-            "22P02",
-            "a",
-        ),
-        (
-            pg_restore(
-                'insert or update on table "visits" violates foreign key constraint "visits_patient_fkey"',
-                "ALTER TABLE ONLY public.visits ADD CONSTRAINT visits_patient_fkey FOREIGN KEY (patient);",
-                'DETAIL:  Key (patient)=(Dupont) is not present in table "patients".',
-            ),
-            "23503",
-            "visits_patient_fkey",
-        ),
-    ],
-)
-def test_a_value_of_a_row_appears_nowhere(text: str, code: str, subject: str) -> None:
-    messages = read(text)
-
-    (problem,) = messages.problems()
-    assert (problem.code, problem.subject, problem.harmful) == (code, subject, HARMFUL)
-    assert "Dupont" not in repr(messages)
 
 
 def test_missing_roles_and_what_named_them_are_kept_for_a_replay() -> None:
@@ -367,102 +270,9 @@ def test_an_unknown_code_is_harmful() -> None:
     assert meaning(Message(code="XX000", text="nobody ever said this")) is Meaning.HARMFUL
 
 
-def tar(*sizes: int) -> bytes:
-    members = (b"name".ljust(124, b"\0") + b"%011o\0" % size for size in sizes)
-    blocks = (
-        member.ljust(512, b"\0") + b"x" * -(-size // 512) * 512 for member, size in zip(members, sizes, strict=True)
-    )
-    return b"".join(blocks) + b"\0" * 1024
-
-
-@pytest.mark.parametrize("step", [1, 100, 512, 5000])
-def test_a_tar_archive_is_followed_to_its_end(step: int) -> None:
-    whole = tar(0, 1, 512, 513, 2000)
-    passing = Passing(is_tar=True)
-
-    assert b"".join(passing.through(whole[at : at + step] for at in range(0, len(whole), step))) == whole
-    assert passing.ended
-
-
-@pytest.mark.parametrize("length", [0, 100, 512, 1300, 4000])
-def test_a_tar_archive_that_is_cut_is_told_before_pg_restore_waits_for_ever(length: int) -> None:
-    passing = Passing(is_tar=True)
-
-    with pytest.raises(ArchiveCut):
-        list(passing.through([tar(0, 1, 512, 513, 2000)[:length]]))
-
-
-WANTS = b"""SET default_tablespace = '';
-SET default_tablespace = DEFAULT;
-CREATE TABLESPACE "Fast" OWNER postgres LOCATION '/srv/fast';
-CREATE DATABASE cabinet WITH TEMPLATE = template0 ENCODING = 'UTF8' TABLESPACE = Slow;
-CREATE TABLE note (tablespace text);
-INSERT INTO note VALUES ('SET default_tablespace = none');
-SET default_tablespace = third;
-"""
-
-
-@pytest.mark.parametrize("step", [1, 50, 5000])
-def test_a_tablespace_is_made_before_the_client_reads_what_wants_it(step: int) -> None:
-    made: list[tuple[str, int]] = []
-    given = bytearray()
-    passing = Passing(
-        outline=Outline(dialect=Dialect.POSTGRESQL), make=lambda name: made.append((name, given.count(b";")))
-    )
-
-    for piece in passing.through(WANTS[at : at + step] for at in range(0, len(WANTS), step)):
-        given += piece
-
-    assert bytes(given) == WANTS
-    assert [name for name, _ in made] == ["Fast", "slow", "third"]
-    assert all(ended <= before for (_, ended), before in zip(made, (2, 3, 6), strict=True))
-
-
 def test_what_pg_restore_says_of_a_tablespace_that_is_not_there_is_told_apart() -> None:
     said = 'could not set default_tablespace to fast: ERROR:  invalid value for parameter "default_tablespace": "fast"'
 
     messages = read(f"pg_restore: error: {said}\nDETAIL:  Tablespace does not exist.\n")
 
     assert [problem.code for problem in messages.of(Meaning.TABLESPACE_ABSENT)] == ["22023"]
-
-
-STEM = "Testard"
-IMITATES = (
-    f'psql:<stdin>:9: ERROR:  42P01: relation "{STEM}" does not exist\n'
-    f"psql:<stdin>:9: STATEMENT:  ALTER TABLE t OWNER TO {STEM};\n"
-    f'pg_restore: error: could not execute query: ERROR:  role "{STEM}" does not exist\n'
-    f"SCHEMA NAME:  public\nTABLE NAME:  {STEM}\nCONSTRAINT NAME:  {STEM}\nCONTEXT:  COPY {STEM}, line 3\n"
-)
-
-
-def test_a_value_that_imitates_messages_is_part_of_the_one_that_quotes_it() -> None:
-    values = f"DETAIL:  Key (nom)=({IMITATES}) already exists.", f'CONTEXT:  COPY t, line 1, n: "{IMITATES}"'
-    said = (
-        'ERROR:  23505: duplicate key value violates unique constraint "t_pkey"\n' + values[0],
-        f"STATEMENT:  INSERT INTO t VALUES ('{IMITATES}')",  # noqa: S608 - nobody runs it
-        "ERROR:  22P02: invalid input syntax for type integer\n" + values[1],
-        "STATEMENT:  COPY t",
-    )
-    messages = Messages(mark="5f3a-")
-    messages.take("".join(f"5f3a-psql:<stdin>:7: {one}\n" for one in said).encode())
-    messages.close()
-    messages.name_only({"t"})
-
-    assert STEM not in repr(messages.problems())
-    assert [(one.code, one.count) for one in messages.problems()] == [("23505", 1), ("22P02", 1)]
-    assert not messages.roles
-    assert not messages.statements
-
-
-def test_a_name_of_a_further_line_stays_where_the_catalogue_knows_it() -> None:
-    for known, subject in (({"t"}, "t"), (set[str](), "integer")):
-        messages = read(
-            psql("22P02: invalid input syntax for type integer", "COPY t", "CONTEXT:  COPY t, line 1, n: x")
-        )
-        messages.name_only(known)
-        assert [one.subject for one in messages.problems()] == [subject]
-
-
-def test_what_a_function_raises_names_nothing() -> None:
-    assert only(psql(f'P0001: relation "{STEM}" does not exist', "SELECT f();")).subject == ""
-    assert not read(psql(f'P0001: role "{STEM}" does not exist', "GRANT SELECT ON t TO x;")).roles
