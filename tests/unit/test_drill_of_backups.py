@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fakes import FAKE_HEAD, Stand
 from unit.drilling import codes, judged
-from unit.test_unpack import tarred
+from unit.wrapping import tarred
 
 from restore_lab.engines.base import HEAD_BYTES
 from restore_lab.errors import (

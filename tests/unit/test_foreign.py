@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from unit.test_unpack import DUMP, WRAPPERS, fault, peeled, tarred, zipped
+from unit.wrapping import DUMP, WRAPPERS, fault, peeled, tarred, zipped
 
 from restore_lab.engines import ENGINES
 from restore_lab.engines.arriving import unrecognised
