@@ -9,6 +9,7 @@ from hostile import (
     cases_documents,
     cases_labs,
     cases_mariadb,
+    cases_mariadb_lies,
     cases_nodes,
     cases_others,
     cases_postgresql,
@@ -20,7 +21,7 @@ from hostile.cases import Case
 PAGE: Final = Path(__file__).parents[2] / "docs" / "hostile.md"
 TABLES: Final = {
     "PostgreSQL": (*cases_postgresql.CASES, *cases_postgresql_lies.CASES),
-    "MariaDB": cases_mariadb.CASES,
+    "MariaDB": (*cases_mariadb.CASES, *cases_mariadb_lies.CASES),
     "SQLite": cases_sqlite.CASES,
     "Layers, files and folders, whatever the engine": cases_others.CASES,
     "Archives of documents": cases_documents.CASES,
