@@ -15,6 +15,7 @@ from hostile import (
     cases_postgresql,
     cases_postgresql_lies,
     cases_sqlite,
+    cases_sqlite_files,
 )
 from hostile.cases import Case
 
@@ -22,7 +23,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "hostile.md"
 TABLES: Final = {
     "PostgreSQL": (*cases_postgresql.CASES, *cases_postgresql_lies.CASES),
     "MariaDB": (*cases_mariadb.CASES, *cases_mariadb_lies.CASES),
-    "SQLite": cases_sqlite.CASES,
+    "SQLite": (*cases_sqlite.CASES, *cases_sqlite_files.CASES),
     "Layers, files and folders, whatever the engine": cases_others.CASES,
     "Archives of documents": cases_documents.CASES,
     "Servers that stand where the test node should": cases_nodes.CASES,
