@@ -13,6 +13,7 @@ from hostile import (
     cases_nodes,
     cases_others,
     cases_postgresql,
+    cases_postgresql_bombs,
     cases_postgresql_lies,
     cases_sqlite,
     cases_sqlite_files,
@@ -21,7 +22,7 @@ from hostile.cases import Case
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "hostile.md"
 TABLES: Final = {
-    "PostgreSQL": (*cases_postgresql.CASES, *cases_postgresql_lies.CASES),
+    "PostgreSQL": (*cases_postgresql.CASES, *cases_postgresql_lies.CASES, *cases_postgresql_bombs.CASES),
     "MariaDB": (*cases_mariadb.CASES, *cases_mariadb_lies.CASES),
     "SQLite": (*cases_sqlite.CASES, *cases_sqlite_files.CASES),
     "Layers, files and folders, whatever the engine": cases_others.CASES,
