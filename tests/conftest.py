@@ -15,7 +15,9 @@ from pathlib import Path
 import needs
 import nightly
 import pytest
-from fakes import FAKE_HEAD, FakeSource, Stand
+from fake_engine import FAKE_HEAD
+from fake_source import FakeSource
+from fakes import Stand
 
 from restore_lab.counted import ObjectCount, ProblemCount, TableCount
 from restore_lab.evidence import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from fakes import PARIS, FakeEngine
+from fake_engine import FakeEngine
+from fakes import PARIS
 
 from restore_lab.checks.base import Check, Previous
 from restore_lab.counted import KeyCount, ObjectCount, TableCount

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from contract.cases import WEEK, Case, answering
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.findings import Code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contract.cases import ONE, PREVIOUS, Case, answering
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 
 from restore_lab.checks.document_names import DocumentNames
 from restore_lab.checks.documents import DocumentsOpen

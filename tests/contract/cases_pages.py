@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.cases import NOW, Case, engine
-from fakes import FakeMachine, FakeSandbox
+from fake_sandbox import FakeMachine, FakeSandbox
 
 from restore_lab.checks.base import RunningApplication
 from restore_lab.checks.http import Http

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 from contract.cases import PREVIOUS, WEEK, Case, answering, engine
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 
 from restore_lab.checks import months
 from restore_lab.checks.base import Previous

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contract.cases import PREVIOUS, Case, engine, silent
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 
 from restore_lab.checks.foreign_keys import ForeignKeys
 from restore_lab.checks.integrity import Integrity

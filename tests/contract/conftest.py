@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import other_engines
 import pytest
 from contract.sandboxes import MIB, SANDBOXES, SERVER, Row, docker_knows, listed_inside, ready
-from fakes import FakeSandbox
+from fake_sandbox import FakeSandbox
 from node.lab import lab_node, small_node
 
 from restore_lab.evidence import Removal

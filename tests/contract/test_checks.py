@@ -13,7 +13,8 @@ from contract.cases_documents import DOCUMENTS
 from contract.cases_pages import PAGES, TEXT, showing
 from contract.cases_rows import ROWS
 from contract.cases_structure import STRUCTURE, linked
-from fakes import FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import restored
 
 from restore_lab.checks import CHECKS
 from restore_lab.checks.base import Check, Restored

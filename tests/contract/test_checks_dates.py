@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 from contract.cases import NOW, answering
 from contract.cases_dates import NEWEST, dated
-from fakes import FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import restored
 
 from restore_lab.checks.freshness import Freshness
 from restore_lab.engines.base import Database

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from contract.cases import NOW, ONE, answering
 from contract.cases_documents import opened
-from fakes import FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import restored
 
 from restore_lab.checks.base import Check
 from restore_lab.checks.crossing import Crossing

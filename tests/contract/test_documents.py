@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from documents import LETTER, PHOTOGRAPH, WHOLE, WHOLE_TEXTS, tarred, zipped
-from fakes import FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import restored
 from needs import absent
 
 from restore_lab.checks.crossing import Crossing

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from fakes import FAKE_HEAD, FakeEngine, FakeSandbox
+from fake_engine import FAKE_HEAD, FakeEngine
+from fake_sandbox import FakeSandbox
 from needs import absent
 
 from restore_lab.counted import KeyCount

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fakes import PARIS, FakeSource
+from fake_source import FakeSource
+from fakes import PARIS
 
 from restore_lab.errors import SourceNotPluggedIn, SourceUnreachable
 from restore_lab.sources.base import Source, Standing

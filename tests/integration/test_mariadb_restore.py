@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import needs
 import pytest
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 from fakes import restored as asked_about
 from needs import absent
 

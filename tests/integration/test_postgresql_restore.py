@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 from fakes import restored as asked_about
 from needs import absent, third_party
 

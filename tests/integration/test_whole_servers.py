@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 
 import pytest
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 from fakes import restored as asked_about
 from integration import test_mariadb_restore as mariadb
 from integration import test_postgresql_restore as postgresql

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from fakes import Stand, interrupt
+from fake_faults import interrupt
+from fakes import Stand
 from unit.drilling import codes, judged, register_of, run
 
 from restore_lab import drill as drills

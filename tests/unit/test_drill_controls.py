@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fakes import Stand, interrupt
+from fake_faults import interrupt
+from fakes import Stand
 from unit.drilling import judged
 
 from restore_lab.checks.counts import Counts

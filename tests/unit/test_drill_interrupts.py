@@ -6,7 +6,8 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FakeCheck, Stand, interrupt
+from fake_faults import interrupt
+from fakes import FakeCheck, Stand
 from unit.drilling import FAILING_LOADS, codes, destroyed, judged, register_of, run
 
 from restore_lab import drill as drills

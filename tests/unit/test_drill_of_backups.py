@@ -6,7 +6,8 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FAKE_HEAD, Stand
+from fake_engine import FAKE_HEAD
+from fakes import Stand
 from unit.drilling import codes, judged
 from unit.wrapping import tarred
 

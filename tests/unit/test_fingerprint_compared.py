@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from fakes import FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import restored
 from unit.fingerprints import ASKING, DAY, LIVE, NOON, ONE, ROWS, STATEMENT, answered
 
 from restore_lab.checks.base import Check, Live, Previous

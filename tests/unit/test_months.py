@@ -11,7 +11,8 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
-from fakes import PARIS, FakeEngine, restored
+from fake_engine import FakeEngine
+from fakes import PARIS, restored
 
 from restore_lab.checks import months
 from restore_lab.checks.base import Previous, Restored

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
-from fakes import FakeEngine
+from fake_engine import FakeEngine
 from fakes import restored as asked_about
 
 from restore_lab.checks.base import Check, Live, Previous, Restored

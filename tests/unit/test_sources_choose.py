@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import candidate
+from fake_source import candidate
 
 from restore_lab.errors import UsageError
 from restore_lab.findings import Code

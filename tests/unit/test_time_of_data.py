@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from fakes import PARIS, FakeEngine, Stand, restored
+from fake_engine import FakeEngine
+from fakes import PARIS, Stand, restored
 
 from restore_lab import drill as drills
 from restore_lab.checks.base import Answer
