@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from fakes import FakeCheck, Stand
+from unit.drilling import codes, run
 
 from restore_lab import drill as drills
 from restore_lab import history
-from restore_lab.acceptance import Accept
 from restore_lab.checks import months
 from restore_lab.checks.counts import Counts
-from restore_lab.checks.foreign_keys import ForeignKeys
-from restore_lab.checks.objects import Objects
-from restore_lab.checks.sql import Sql
-from restore_lab.counted import DocumentCount, KeyCount, MonthCount
-from restore_lab.drill import Outcome
-from restore_lab.engines.base import References
+from restore_lab.counted import MonthCount
 from restore_lab.errors import KeyMissing
 from restore_lab.evidence import Acceptance, Evidence, GradedFinding, Verdict
 from restore_lab.findings import Code, Severity, finding
 from restore_lab.history import previous_counts
-from restore_lab.marks import marks
 from restore_lab.recording import seal_and_close
 from restore_lab.register import Register
 from restore_lab.signature.keys import SECRET_NAME
@@ -33,14 +26,6 @@ from restore_lab.signature.keys import SECRET_NAME
 WHOSE = "SELECT whose"
 MONTHS = months._QUESTION.format(table="visit", column="at")
 OURS, THEIRS = "CAB-OURS-0001", "CAB-THEIRS-0002"
-
-
-def run(stand: Stand, *, asked_for: str = "latest") -> Outcome:
-    return drills.run(stand.lab, stand.scenario, asked_for=asked_for, listen=lambda _event: None)
-
-
-def said(outcome: Outcome) -> set[Code]:
-    return {one.finding.code for one in outcome.evidence.findings}
 
 
 def belongs_to(stand: Stand, value: str, *, statement: str = WHOSE) -> Stand:
@@ -56,7 +41,7 @@ def dated(stand: Stand, **rows: int) -> Stand:
 
 
 def test_without_an_identity_question_every_report_says_so(stand: Stand) -> None:
-    assert said(run(stand)) == {Code.IDENTITY_NOT_VERIFIED}
+    assert codes(run(stand)) == {Code.IDENTITY_NOT_VERIFIED}
 
 
 def test_the_first_drill_enrols_the_second_verifies_and_another_practice_fails(stand: Stand) -> None:
@@ -64,7 +49,7 @@ def test_the_first_drill_enrols_the_second_verifies_and_another_practice_fails(s
     third = run(belongs_to(stand, THEIRS))
     fourth = run(belongs_to(stand, OURS))
 
-    assert [said(one) for one in (first, second, third, fourth)] == [
+    assert [codes(one) for one in (first, second, third, fourth)] == [
         {Code.IDENTITY_ENROLLED},
         set(),
         {Code.IDENTITY_DIFFERS},
@@ -83,21 +68,21 @@ def test_what_was_enrolled_by_a_drill_that_failed_is_no_mark(stand: Stand) -> No
     run(belongs_to(stand, THEIRS))
     stand.checks = (FakeCheck(),)
 
-    assert said(run(belongs_to(stand, OURS))) == {Code.IDENTITY_ENROLLED}
+    assert codes(run(belongs_to(stand, OURS))) == {Code.IDENTITY_ENROLLED}
 
 
 def test_another_statement_is_another_enrolment(stand: Stand) -> None:
     run(belongs_to(stand, OURS))
 
-    assert said(run(belongs_to(stand, OURS, statement="SELECT other"))) == {Code.IDENTITY_ENROLLED}
-    assert said(run(belongs_to(stand, THEIRS, statement="SELECT other"))) == {Code.IDENTITY_DIFFERS}
+    assert codes(run(belongs_to(stand, OURS, statement="SELECT other"))) == {Code.IDENTITY_ENROLLED}
+    assert codes(run(belongs_to(stand, THEIRS, statement="SELECT other"))) == {Code.IDENTITY_DIFFERS}
 
 
 def test_under_another_secret_nothing_is_compared_and_that_is_said(stand: Stand) -> None:
     run(belongs_to(stand, OURS))
     (stand.root / "keys" / SECRET_NAME).write_text("ab" * 32 + "\n")
 
-    assert said(run(stand)) == {Code.IDENTITY_ENROLLED}
+    assert codes(run(stand)) == {Code.IDENTITY_ENROLLED}
 
 
 def test_the_value_is_in_no_file_and_its_digest_tells_nothing(stand: Stand) -> None:
@@ -151,11 +136,11 @@ def test_months_are_kept_and_the_next_drill_is_held_to_them(stand: Stand) -> Non
     emptied = run(dated(stand, m01=5, m03=8))
     whole = run(dated(stand, m01=5, m02=6, m03=7))
 
-    assert (said(shrunk), shrunk.evidence.verdict) == (
+    assert (codes(shrunk), shrunk.evidence.verdict) == (
         {Code.MONTH_SHRUNK, Code.IDENTITY_NOT_VERIFIED},
         Verdict.FAILED,
     )
-    assert (said(emptied), emptied.evidence.verdict) == (
+    assert (codes(emptied), emptied.evidence.verdict) == (
         {Code.MONTH_EMPTY, Code.IDENTITY_NOT_VERIFIED},
         Verdict.FAILED,
     )
@@ -188,7 +173,7 @@ def test_a_loss_that_was_accepted_does_not_lower_the_mark(stand: Stand) -> None:
     mark = previous_counts(register, register.verify(), "annual")["1-main"]
 
     assert {one.month: one.rows for one in mark.months} == {"2020-01": 5, "2020-02": 6, "2020-03": 9}
-    assert Code.MONTH_SHRUNK in said(run(stand))
+    assert Code.MONTH_SHRUNK in codes(run(stand))
 
 
 def test_an_older_backup_is_held_to_its_practice_and_not_to_later_counts_and_sets_no_mark(stand: Stand) -> None:
@@ -202,140 +187,6 @@ def test_an_older_backup_is_held_to_its_practice_and_not_to_later_counts_and_set
     stand.engine.tables["visit"] = 7
     latest = run(belongs_to(stand, OURS))
 
-    assert (said(chosen), chosen.evidence.verdict) == ({Code.NOT_THE_LATEST}, Verdict.PASSED)
-    assert said(others) == {Code.NOT_THE_LATEST, Code.IDENTITY_DIFFERS}
-    assert said(latest) == {Code.MONTH_SHRUNK}
-
-
-# ---- marks only rise: a loss that was let pass is said until it is made good or settled
-
-
-def accepting(stand: Stand, code: Code, *, settled: bool = False, about: str = "") -> Outcome:
-    """A drill whose scenario accepts one code until tomorrow."""
-    accept = Accept(
-        code=code,
-        reason="the list was merged",
-        person="Dr Essai",
-        until=datetime.now(UTC).date() + timedelta(days=2),
-        settled=settled,
-        about=about,
-    )
-    scenario = stand.scenario
-    one = replace(scenario, settings=replace(scenario.settings, accept=(accept,)))
-    return drills.run(stand.lab, one, asked_for="latest", listen=lambda _event: None)
-
-
-NUMBER = "SELECT count(*) FROM visit"
-
-
-def _fewer_rows(stand: Stand, number: int) -> None:
-    stand.checks = (Counts(main=("visit", "patient")),)
-    stand.engine.tables = {"patient": 3, "visit": number}
-
-
-def _fewer_objects(stand: Stand, number: int) -> None:
-    stand.checks = (FakeCheck(), Objects())
-    stand.engine.objects = {"table": 2, "index": 1, **({"view": number - 5} if number > 5 else {})}
-
-
-def _more_orphans(stand: Stand, number: int) -> None:
-    stand.checks = (FakeCheck(), ForeignKeys())
-    stand.engine.linked = References(keys=(KeyCount(key="visit.patient", orphans=10 - number),))
-
-
-def _smaller_number(stand: Stand, number: int) -> None:
-    stand.checks = (Sql(title="visits", sql=NUMBER, not_below_previous=True),)
-    stand.engine.answers[NUMBER] = [(str(number),)]
-
-
-LOSSES = [
-    pytest.param(Code.ROWS_BELOW_PREVIOUS, _fewer_rows, id="rows"),
-    pytest.param(Code.OBJECTS_BELOW_PREVIOUS, _fewer_objects, id="objects"),
-    pytest.param(Code.ORPHAN_ROWS_GROWN, _more_orphans, id="keys"),
-    pytest.param(Code.SQL_EXPECTATION_UNMET, _smaller_number, id="numbers"),
-]
-
-
-@pytest.mark.parametrize(("code", "hold"), LOSSES)
-def test_a_loss_that_was_accepted_is_said_until_its_figure_is_reached_again(
-    stand: Stand, code: Code, hold: Callable[[Stand, int], None]
-) -> None:
-    hold(stand, 7)
-    assert code not in said(run(stand))
-    hold(stand, 5)
-    for _ in range(3):
-        seen = accepting(stand, code)
-        assert (code in said(seen), seen.exit_code) == (True, 0)
-    hold(stand, 6)
-    assert code in said(accepting(stand, code))
-    assert code in said(run(stand))
-    hold(stand, 7)
-    assert code not in said(run(stand))
-    hold(stand, 6)
-    assert code in said(run(stand))
-
-
-@pytest.mark.parametrize(("code", "hold"), LOSSES)
-def test_a_loss_that_is_settled_is_the_mark_of_the_next_drill(
-    stand: Stand, code: Code, hold: Callable[[Stand, int], None]
-) -> None:
-    hold(stand, 8)
-    run(stand)
-    hold(stand, 7)
-    accepting(stand, code)
-
-    settled = accepting(stand, code, settled=True)
-    (accepted,) = [one.accepted for one in settled.evidence.findings if one.finding.code is code]
-    assert accepted is not None
-    assert accepted.settled
-    assert code not in said(run(stand))
-    hold(stand, 6)
-    assert code in said(run(stand))
-
-
-def test_a_view_that_is_lost_stays_a_reservation_at_every_drill(stand: Stand) -> None:
-    _fewer_objects(stand, 6)
-    run(stand)
-    _fewer_objects(stand, 5)
-
-    for _ in range(3):
-        seen = run(stand).evidence
-        assert (seen.verdict, seen.reasons) == (Verdict.PASSED_WITH_RESERVATIONS, ("OBJECTS_BELOW_PREVIOUS",))
-
-
-def test_an_accepted_loss_of_one_table_makes_no_other_table_be_held_to_more_than_the_last_drill(stand: Stand) -> None:
-    stand.checks = (Counts(main=("visit", "log"), may_shrink=("log",)),)
-    stand.engine.tables = {"visit": 7, "log": 50}
-    run(stand)
-    stand.engine.tables = {"visit": 6, "log": 20}
-    assert said(accepting(stand, Code.ROWS_BELOW_PREVIOUS)) == {Code.ROWS_BELOW_PREVIOUS, Code.IDENTITY_NOT_VERIFIED}
-
-    stand.checks = (Counts(main=("visit", "log")),)
-    seen = run(stand).evidence
-
-    lost = [dict(one.finding.params) for one in seen.findings if one.finding.code is Code.ROWS_BELOW_PREVIOUS]
-    assert lost == [{"table": "visit", "rows": 6, "previous": 7}]
-
-
-def test_only_a_loss_can_be_settled() -> None:
-    with pytest.raises(ValueError, match="cannot be settled"):
-        Accept(code=Code.END_MARK_ABSENT, reason="r", person="p", until=date(2030, 1, 1), settled=True)
-
-
-def test_documents_that_were_lost_stay_the_mark_and_settled_ones_do_not(stand: Stand) -> None:
-    evidence = run(stand).evidence
-    accepted = Acceptance(reason="r", person="p", until=date(2030, 1, 1))
-    found = finding(Code.DOCUMENTS_BELOW_PREVIOUS, restore_id="1-main", kind="pdf", count=2, previous=3)
-
-    def passed(pdfs: int, letters: int, *findings: GradedFinding) -> Evidence:
-        counts = {"pdf": pdfs, "rtf": letters}
-        documents = tuple(DocumentCount(kind=kind, count=n, size_bytes=n, unreadable=0) for kind, n in counts.items())
-        return replace(evidence, restores=(replace(evidence.restores[0], documents=documents),), findings=findings)
-
-    def held(loss: Acceptance) -> dict[str, int]:
-        lost = GradedFinding(finding=found, severity=Severity.RESERVATION, accepted=loss)
-        before = [passed(2, 4, lost), passed(2, 5, lost), passed(3, 9), passed(8, 8)]
-        return {one.kind: one.count for one in marks(iter(before))["1-main"].documents}
-
-    assert held(accepted) == {"pdf": 3, "rtf": 4}
-    assert held(replace(accepted, settled=True)) == {"pdf": 2, "rtf": 4}
+    assert (codes(chosen), chosen.evidence.verdict) == ({Code.NOT_THE_LATEST}, Verdict.PASSED)
+    assert codes(others) == {Code.NOT_THE_LATEST, Code.IDENTITY_DIFFERS}
+    assert codes(latest) == {Code.MONTH_SHRUNK}
