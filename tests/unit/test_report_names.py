@@ -7,14 +7,14 @@ import json
 import re
 import sqlite3
 import typing
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from unit.reported import ENGLISH, SANDBOXES_FOLDER, lacks, why_applications_fail, words_in
 
-from restore_lab import sandboxes, unpack
-from restore_lab.checks import CHECKS, http
+from restore_lab import unpack
+from restore_lab.checks import CHECKS
 from restore_lab.checks.http import Http
 from restore_lab.checks.sql import Sql
 from restore_lab.counted import ObjectCount
@@ -29,7 +29,7 @@ from restore_lab.lab import Host
 from restore_lab.report import names
 from restore_lab.report.auditor_answers import answer_sections
 from restore_lab.report.auditor_restore import restore_sections
-from restore_lab.report.blocks import Facts, Note, Section, Table
+from restore_lab.report.blocks import Note
 from restore_lab.report.said import reason, say
 from restore_lab.report.wording import THIN, Wording, wording_for
 from restore_lab.sandboxes.container import docker_engine, limits, plan
@@ -38,7 +38,6 @@ from restore_lab.sandboxes.raspberry_pi.hold import Hold
 from restore_lab.sandboxes.raspberry_pi.slice import Slice
 from restore_lab.sources import SOURCES
 
-SANDBOXES_FOLDER = Path(next(iter(sandboxes.__path__)))
 MECHANISMS_OF_CONTAINERS = tuple(name for pair in plan.MECHANISMS.values() for name in pair)
 OLD_MECHANISM = "Docker: no network, read-only root, no capability, no new privileges, user 10001"
 #: As a node's machine is held where systemd runs there.
@@ -58,7 +57,6 @@ OF_NODES = [
     ).mechanism
     for view in (Mechanism.BUBBLEWRAP, Mechanism.NAMESPACES)
 ]
-ENGLISH = re.compile(r"\b(the|is|not|host|no|first|machine was|image list|read-only|bytes|neither|install)\b")
 
 
 @pytest.fixture
@@ -104,63 +102,6 @@ def limits_of_containers() -> tuple[Limit, ...]:
     config = {"Cmd": ["sleep", "43200"], "Labels": {plan.LIMITS_LABEL: json.dumps(asked)}}
     seen = {"HostConfig": {"Tmpfs": {plan.SCRATCH: "size=1073741824"}}, "Config": config}
     return limits.limits(seen, {"memory": 2**31}, bites=True)
-
-
-def sentences_of(path: Path, *functions: str) -> Iterator[str]:
-    """Give every sentence that those functions return or raise, `x` standing for what is set into it."""
-    for function in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(function, ast.FunctionDef) and function.name in functions:
-            for node in ast.walk(function):
-                if isinstance(node, ast.Return):
-                    yield from sentence(node.value)
-                elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                    hints = [one.value for one in node.exc.keywords if one.arg == "hint"]
-                    parts = [text for part in (*node.exc.args, *hints) for text in sentence(part)]
-                    yield "; ".join(parts)
-
-
-def sentence(node: ast.expr | None) -> Iterator[str]:
-    match node:
-        case ast.Constant(value=str() as text):
-            yield text
-        case ast.JoinedStr(values=parts):
-            text = "".join(part.value if isinstance(part, ast.Constant) else "x" for part in parts)  # type: ignore[misc]
-            if re.search(r"\w{2}", text):
-                yield text
-
-
-def lacks() -> list[str]:
-    lab = Path(next(iter(sandboxes.__path__))).parent / "lab.py"
-    drivers = [
-        text
-        for name in ("container/driver.py", "local/driver.py", "raspberry_pi/lending.py")
-        for text in sentences_of(SANDBOXES_FOLDER / name, "lacks")
-    ]
-    engine = sentences_of(Path(docker_engine.__file__), "socket_path", "reached")
-    return [*drivers, *engine, *sentences_of(lab, "refuses")]
-
-
-def why_applications_fail() -> list[str]:
-    package = SANDBOXES_FOLDER.parent
-    raised = (
-        ("application.py", "_running", "_login", "_fail_unless_closed"),
-        ("sandboxes/container/driver.py", "beside", "command", "relay"),
-        ("sandboxes/container/egress.py", "tried"),
-    )
-    said = [text for name, *functions in raised for text in sentences_of(package / name, *functions)]
-    return [*(text.partition("; ")[0] for text in said), *http._WITHOUT_PAGE.values()]
-
-
-def words_in(sections: tuple[Section, ...]) -> Iterator[str]:
-    for block in (block for section in sections for block in section.blocks):
-        match block:
-            case Table(rows=rows, columns=columns):
-                yield from columns
-                for row in rows:
-                    yield from row
-            case Facts(facts=facts):
-                for one in facts:
-                    yield from (one.label, one.value)
 
 
 def test_every_kind_of_object_is_said_in_words(fr: Wording, en: Wording, tmp_path: Path) -> None:
