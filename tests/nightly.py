@@ -29,8 +29,8 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_third_party_dumps_come_back_whole\[",
         r"(?!test_a_made_backup_restores|test_third_party).*\[container-10\.11",
     ),
+    "test_real_wrapped.py": (r"test_a_wrapped_dump_with_a_misleading_name_comes_back\[.*\.(tgz|bz2|zip|gz)\]",),
     "test_real_databases.py": (
-        r"test_a_wrapped_dump_with_a_misleading_name_comes_back\[.*\.(tgz|bz2|zip|gz)\]",
         r"test_a_real_database_comes_back_as_its_row_says\[(.*-older|d7tester-1|sakila-mysql|chinook-mysql)\]",
         r"test_a_real_database_comes_back_as_its_row_says\[ddev-(postgresql-)?(oneuser|use|posts|stdintable)\]",
     ),
