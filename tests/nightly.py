@@ -91,11 +91,11 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_a_drill_killed_while_it_loads.*(-15|postgresql-9)\]",
     ),
     "test_leaks.py": (r"test_a_dump_that_fails_on_a_row.*_(with_a_broken_statement|cut_within_a_row)-",),
-    "test_leaks_everywhere.py": (
-        r"test_nothing_outside_the_container_shows.*\[postgresql\]",
+    "test_leaks_around_docker.py": (r"test_nothing_outside_the_container_shows.*\[postgresql\]",),
+    "test_leaks_when_killed.py": (
         r"test_a_drill_killed_at_any_stage.*\[(ask-15|control-9|destroy-9|load-3|seal-15)\]",
-        r"test_a_bug_that_quotes_a_row.*\[restore_lab\.(checks|sources|delivery)",
     ),
+    "test_leaks_in_bugs.py": (r"test_a_bug_that_quotes_a_row.*\[restore_lab\.(checks|sources|delivery)",),
     "test_document_leaks.py": (r"test_what_is_wrong_with_the_documents.*\[(locked|cut|<lambda>-seen4)",),
     # the same kernel with the usual userland, its drills and its power cut (test_node_arm64.py), and the same
     # installation in a container, daily
