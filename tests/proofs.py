@@ -31,6 +31,7 @@ _ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
 _POSTGRESQL: Final = "integration/test_postgresql_restore.py"
 _SERVERS: Final = "integration/test_whole_servers.py"
 _DEATH: Final = "integration/test_death_and_repair.py"
+_HOLDS: Final = "integration/test_holds_killed.py"
 _DOCUMENTS: Final = "hostile/test_document_leaks.py"
 _WRONG_DOCUMENTS: Final = Proof(
     raises=f"{_DOCUMENTS}::test_what_is_wrong_with_the_documents_fails_the_drill_and_names_nothing",
@@ -209,8 +210,8 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             spares=f"{_DEATH}::test_a_drill_killed_after_its_last_entry_is_closed_and_not_abandoned",
         ),
         Code.EARLIER_COPY_GONE: Proof(
-            raises=f"{_DEATH}::test_a_hold_that_was_killed_is_told_by_the_next_drill_which_removes_its_copy",
-            spares=f"{_DEATH}::test_a_hold_that_lives_or_ended_by_itself_is_not_told",
+            raises=f"{_HOLDS}::test_a_hold_that_was_killed_is_told_by_the_next_drill_which_removes_its_copy",
+            spares=f"{_HOLDS}::test_a_hold_that_lives_or_ended_by_itself_is_not_told",
         ),
         Code.EARLIER_COPY_NOT_SHOWN_GONE: Proof(
             raises=f"{_DEATH}::test_what_a_dead_drill_left_and_cannot_be_removed_is_said_until_it_is_gone",
