@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from integration import test_mariadb_restore as mariadb
+from integration import mariadb_dumps as mariadb
 from integration import test_postgresql_restore as postgresql
 from needs import absent, third_party
 

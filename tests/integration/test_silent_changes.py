@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from integration.test_mariadb_restore import LOCAL, PLACES, dumped
+from integration.mariadb_dumps import LOCAL, PLACES, dumped
 
 from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.findings import Code, Finding, finding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from integration import test_mariadb_restore as mariadb
+from integration import mariadb_dumps as mariadb
 from integration import test_postgresql_restore as postgresql
 
 from restore_lab.engines.mariadb.engine import Mariadb

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 from fake_engine import FakeEngine
 from fakes import restored as asked_about
-from integration import test_mariadb_restore as mariadb
+from integration import mariadb_dumps as mariadb
 from integration import test_postgresql_restore as postgresql
 from integration.test_what_dumps_announce import ON_15
 
