@@ -28,7 +28,8 @@ _TRIED: Final = Proof(raises=_RAISED, spares=_SPARED)
 _APPLICATION: Final = "integration/test_application.py"
 _FAKES: Final = "unit/test_drill_on_fakes.py"
 _ANNOUNCED: Final = "integration/test_what_dumps_announce.py"
-_POSTGRESQL: Final = "integration/test_postgresql_restore.py"
+_BROKEN: Final = "integration/test_postgresql_broken.py"
+_QUESTIONS: Final = "integration/test_postgresql_questions.py"
 _SERVERS: Final = "integration/test_whole_servers.py"
 _DEATH: Final = "integration/test_death_and_repair.py"
 _HOLDS: Final = "integration/test_holds_killed.py"
@@ -92,17 +93,17 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         # the load
         Code.SERVER_OF_ANOTHER_SERIES: Proof(raises="postgresql-13-elsewhere", spares="postgresql-13"),
         Code.SERVER_FAILED: Proof(
-            raises=f"{_POSTGRESQL}::test_a_server_that_the_dump_kills_is_a_server_that_failed",
+            raises=f"{_QUESTIONS}::test_a_server_that_the_dump_kills_is_a_server_that_failed",
             spares="postgresql-plain",
         ),
         Code.LOAD_ERRORS: Proof(raises="mariadb-setting", spares="mariadb-setting-given"),
         Code.LOAD_ERRORS_HARMLESS: Proof(
-            raises=f"{_POSTGRESQL}::test_a_setting_of_another_series_is_harmless", spares=_SPARED
+            raises=f"{_BROKEN}::test_a_setting_of_another_series_is_harmless", spares=_SPARED
         ),
         Code.LOAD_STOPPED: Proof(raises="mariadb-cut-in-statement", spares="mariadb-cut-at-statement"),
         Code.LOAD_TIMED_OUT: _TRIED,
         Code.ENGINE_NOT_MATCHED: Proof(
-            raises=f"{_POSTGRESQL}::test_an_archive_newer_than_the_server_is_not_called_damaged",
+            raises=f"{_BROKEN}::test_an_archive_newer_than_the_server_is_not_called_damaged",
             spares="postgresql-13-elsewhere",
         ),
         Code.DUMP_SYNTAX_OUTDATED: Proof(raises="mariadb-type-in-place-of-engine", spares="mariadb-old-tool"),

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 from integration import mariadb_dumps as mariadb
-from integration import test_postgresql_restore as postgresql
+from integration import postgresql_backups as postgresql
 from needs import absent, third_party
 
 from restore_lab.engines import ENGINES, announced

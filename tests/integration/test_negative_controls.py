@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from integration import test_postgresql_restore as postgresql
+from integration import postgresql_backups as postgresql
 from needs import server_of
 
 from restore_lab import drill

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from integration import mariadb_dumps as mariadb
-from integration import test_postgresql_restore as postgresql
+from integration import postgresql_backups as postgresql
 
 from restore_lab.engines.mariadb.engine import Mariadb
 from restore_lab.findings import Code, Finding, finding

@@ -11,7 +11,7 @@ import pytest
 from fake_engine import FakeEngine
 from fakes import restored as asked_about
 from integration import mariadb_dumps as mariadb
-from integration import test_postgresql_restore as postgresql
+from integration import postgresql_backups as postgresql
 from integration.test_what_dumps_announce import ON_15
 
 from restore_lab.checks.counts import Counts
