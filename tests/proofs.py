@@ -222,7 +222,7 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
             raises=f"{_FAKES}::test_an_engine_that_breaks_is_never_a_failed_backup", spares="sqlite-whole"
         ),
         Code.REGISTER_BROKEN: Proof(
-            raises="e2e/test_cli.py::test_a_changed_register_exits_5",
+            raises="e2e/test_cli_records.py::test_a_changed_register_exits_5",
             spares="mariadb-again",
         ),
         Code.CLOCK_BEHIND_REGISTER: Proof(

@@ -1,51 +1,26 @@
-"""The installed command, as people and cron call it: what it prints, where, and how it ends."""
+"""The installed command, as people and cron call it: what it prints, where, and how it ends.
+
+What it says of registers, reports and envelopes: `test_cli_records.py`. Without a lab, or for a new one:
+`test_cli_first_steps.py`.
+"""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
-from restore_lab.settings import shipped
-from restore_lab.signature.keys import create_key
-
-COMMAND = Path(sys.executable).with_name("restore-lab")
-MACHINES = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - where local machines live
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in {"RESTORE_LAB", "NO_COLOR"}}
-
-
-def restore_lab(*arguments: object, lab: Path | None = None) -> Ended:
-    words = [str(COMMAND), *(("--lab", str(lab)) if lab else ()), *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, timeout=120, check=False, env=environment())
-    return Ended(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+from e2e.sample_lab import COMMAND, Ended, at_rest, environment, machines, only_report, restore_lab
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +32,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
 
 @pytest.fixture(scope="module")
 def lab(demo: tuple[Path, Ended]) -> Path:
-    """The sample lab with one drill in it; its backup rests, its machine is local."""
-    folder = demo[0]
-    for backup in (folder / "backups").iterdir():
-        yesterday = time.time() - 1800
-        os.utime(backup, (yesterday, yesterday))
-    scenario = folder / "scenarios" / "annual" / "scenario.toml"
-    scenario.write_text(scenario.read_text("utf-8").replace('kind = "auto"', 'kind = "local"'), "utf-8")
-    return folder
+    return at_rest(demo[0])
 
 
 @pytest.fixture
@@ -88,17 +56,6 @@ def slow(copy: Path) -> Path:
     return copy
 
 
-def only_report(lab: Path) -> Path:
-    return min(lab.glob("reports/*/*/report.pdf"))
-
-
-def machines(lab: Path) -> set[Path]:
-    """What drills of this lab hold on this host now; others may be at work too."""
-    lab_id = hashlib.sha256(str(lab.resolve()).encode()).hexdigest()[:16]
-    labels = (path for parent in MACHINES for path in parent.glob("restore-lab-*/label.json"))
-    return {path.parent for path in labels if json.loads(path.read_text("utf-8"))["lab"] == lab_id}
-
-
 def begun(lab: Path) -> subprocess.Popen[bytes]:
     """Start a drill and come back when it loads."""
     before = set(lab.glob("reports/*/*/drill.log"))
@@ -113,21 +70,6 @@ def begun(lab: Path) -> subprocess.Popen[bytes]:
         time.sleep(0.02)
     child.kill()
     pytest.fail("the drill never began to load")
-
-
-def test_help_names_every_command_with_an_example() -> None:
-    seen = restore_lab("--help")
-
-    assert (seen.code, seen.err) == (0, "")
-    for name in ("deliver", "demo", "doctor", "init", "key", "points", "register", "report", "run", "sweep", "verify"):
-        assert f"  {name} " in seen.out
-        helped = restore_lab(name, "--help")
-        assert helped.code == 0
-    assert "For example" in seen.out
-
-
-def test_the_version_is_one_line() -> None:
-    assert re.fullmatch(r"restore-lab, version \d+\.\d+\.\d+\n", restore_lab("--version").out)
 
 
 def test_the_demo_passes_and_says_where_the_report_is(demo: tuple[Path, Ended]) -> None:
@@ -203,162 +145,6 @@ def test_points_says_what_there_is_to_say_in_plain_words(copy: Path) -> None:
 
     assert "  BACKUP_DATED_IN_FUTURE  taken 2099-01-01\n" in seen.out
     assert "{" not in seen.out
-
-
-def test_the_register_is_listed_and_verified(lab: Path) -> None:
-    listed = restore_lab("register", "list", lab=lab)
-    verified = restore_lab("register", "verify", "--json", lab=lab)
-
-    assert (listed.code, verified.code) == (0, 0)
-    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC  closed .* PASSED$", listed.out, re.MULTILINE)
-    said = json.loads(verified.out)
-    assert (said["faults"], said["open"]) == ([], [])
-    known = restore_lab("register", "verify", "--head", said["head"], lab=lab)
-    unknown = restore_lab("register", "verify", "--head", "f" * 64, lab=lab)
-    assert (known.code, unknown.code) == (0, 5)
-    assert "FAULT" in unknown.out
-
-
-def test_a_changed_register_exits_5(copy: Path) -> None:
-    path = copy / "reports" / "register.jsonl"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-    assert restore_lab("register", "verify", lab=copy).code == 5
-    seen = restore_lab("run", "--scenario", "annual", lab=copy)
-    assert (seen.code, "REGISTER_BROKEN" in seen.out) == (5, True)
-    assert (copy / "reports" / "register.2.jsonl").is_file()
-
-
-REGISTERS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
-    "one removed": lambda lines: [*lines[:1], *lines[2:]],
-    "two in another order": lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
-    "its end cut off": lambda lines: lines[:-1],
-    "its last line cut short": lambda lines: [*lines[:-1], lines[-1][:-20]],
-    "its beginning removed": lambda lines: lines[1:],
-}
-
-
-@pytest.mark.parametrize("what", REGISTERS)
-def test_a_register_with_an_entry_missing_or_moved_exits_5(copy: Path, what: str) -> None:
-    path = copy / "reports" / "register.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    assert len(lines) >= 3
-    path.write_bytes(b"".join(REGISTERS[what](lines)))
-
-    seen = restore_lab("register", "verify", lab=copy)
-    plain = restore_lab("register", "verify", "--json", lab=copy)
-
-    assert (seen.code, plain.code, "FAULT" in seen.out) == (5, 5, True)
-    assert json.loads(plain.out)["faults"]
-    listed = restore_lab("register", "list", lab=copy)
-    assert (listed.code, "the register does not verify" in listed.err) == (5, True)
-    assert restore_lab("status", lab=copy).code == 5
-
-
-def test_a_register_of_a_lab_without_a_key_is_not_called_broken(tmp_path: Path) -> None:
-    lab = tmp_path / "cabinet"
-    restore_lab("init", lab)
-
-    for words in (("list",), ("verify",), ("verify", "--json")):
-        seen = restore_lab("register", *words, lab=lab)
-        assert (seen.code, seen.out) == (2, "")
-        assert "there is no signing key yet, and no register" in seen.err
-        assert "restore-lab key create" in seen.err
-
-
-def test_a_report_and_its_envelope_verify(lab: Path) -> None:
-    report = only_report(lab)
-    pdf = restore_lab("verify", report, lab=lab)
-    envelope = restore_lab("verify", report.with_name("evidence.dsse.json"), "--json", lab=lab)
-
-    assert (pdf.code, envelope.code) == (0, 0), pdf.err + envelope.err
-    assert [line.split()[0] for line in pdf.out.splitlines()][:4] == ["integrity", "identity", "time", "trust"]
-    assert json.loads(envelope.out)["verdict"] == "PASSED"
-
-
-def test_any_changed_byte_of_a_report_exits_5(lab: Path, tmp_path: Path) -> None:
-    """Six through the command; a hundred through what it calls, which takes seconds instead of minutes."""
-    whole = only_report(lab).read_bytes()
-    draw = random.Random(20261122)  # noqa: S311 - a sample that repeats
-    changed = tmp_path / "changed.pdf"
-    for position in draw.sample(range(8, len(whole)), 6):
-        data = bytearray(whole)
-        data[position] ^= 1 << draw.randrange(8)
-        changed.write_bytes(data)
-        assert restore_lab("verify", changed, lab=lab).code == 5, position
-    script = tmp_path / "many.py"
-    script.write_text(_MANY, "utf-8")
-    words = [sys.executable, str(script), str(only_report(lab)), str(lab / "keys" / "signing-cert.pem")]
-    done = subprocess.run(words, capture_output=True, timeout=120, check=False)
-    assert (done.returncode, done.stdout) == (0, b"100\n"), done.stderr.decode()
-
-
-_MANY = """
-import random, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from restore_lab.cli.seals import _verify_pdf
-from restore_lab.errors import SealBroken
-from restore_lab.signature.keys import load_certificate
-whole = Path(sys.argv[1]).read_bytes()
-trusted = load_certificate(Path(sys.argv[2]).read_bytes())
-draw, refused = random.Random(1), 0
-assert _verify_pdf(whole, trusted)["trusted"]
-for position in draw.sample(range(len(whole)), 100):
-    data = bytearray(whole)
-    data[position] ^= 1 << draw.randrange(8)
-    try:
-        _verify_pdf(bytes(data), trusted)
-    except SealBroken:
-        refused += 1
-print(refused)
-"""
-
-
-def test_an_incremental_edit_of_a_report_exits_5(lab: Path, tmp_path: Path) -> None:
-    edited = tmp_path / "edited.pdf"
-    edited.write_bytes(only_report(lab).read_bytes() + b"\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n")
-
-    seen = restore_lab("verify", edited, lab=lab)
-
-    assert (seen.code, seen.out) == (5, "")
-    assert seen.err.startswith("restore-lab: ")
-
-
-def test_another_certificate_is_not_trusted(lab: Path, tmp_path: Path) -> None:
-    create_key(tmp_path / "other", holder="Quelqu'un d'autre", now=datetime.now(UTC))
-    other = tmp_path / "other" / "signing-cert.pem"
-
-    pdf = restore_lab("verify", only_report(lab), "--certificate", other, lab=lab)
-    envelope = restore_lab("verify", only_report(lab).with_name("evidence.dsse.json"), "--certificate", other, lab=lab)
-
-    assert (pdf.code, envelope.code) == (5, 5)
-    assert "another certificate" in pdf.out
-
-
-def test_what_to_trust_must_be_a_certificate_or_a_lab(lab: Path, tmp_path: Path) -> None:
-    report = only_report(lab)
-
-    neither = restore_lab("verify", report, lab=tmp_path)
-    key = restore_lab("verify", report, "--certificate", lab / "keys" / "signing-key.pem", lab=tmp_path)
-    itself = restore_lab("verify", report, "--certificate", report, lab=tmp_path)
-
-    assert [(seen.code, seen.out) for seen in (neither, key, itself)] == [(2, "")] * 3
-    assert "--certificate" in neither.err
-    assert "signing-key.pem is not a certificate" in key.err
-
-
-def test_a_report_can_be_written_again(lab: Path, tmp_path: Path) -> None:
-    target = tmp_path / "again.pdf"
-
-    seen = restore_lab("report", only_report(lab).parent.name, "--to", target, lab=lab)
-
-    assert (seen.code, seen.out) == (0, f"{target}\n")
-    assert restore_lab("verify", target, lab=lab).code == 0
-    absent = restore_lab("report", "20200101T000000Z-annual-0000", lab=lab)
-    assert (absent.code, absent.err.count("\n")) == (5, 2)
 
 
 def test_a_drill_prints_its_evidence_as_json(copy: Path) -> None:
@@ -443,43 +229,6 @@ def test_doctor_says_the_same_as_json_and_how_to_get_what_is_not_there(lab: Path
     assert not [one for one in lacking if not one["remedy"] and "image" in one["seen"]]
 
 
-def test_an_image_that_no_debian_release_has_is_refused_with_its_reason() -> None:
-    for name in ("postgresql:14", "postgresql:16"):
-        seen = restore_lab("image", "build", name)
-        assert (seen.code, seen.out) == (2, "")
-        assert f"{name}: no image is made: no Debian release has this server" in seen.err
-
-
-def test_a_new_lab_is_told_what_it_lacks_until_it_lacks_nothing(tmp_path: Path) -> None:
-    lab = tmp_path / "cabinet"
-    assert restore_lab("init", lab).code == 0
-    assert restore_lab("init", lab).code == 2
-
-    first = restore_lab("doctor", lab=lab)
-    assert (first.code, "to do no signing key" in first.out) == (0, True)
-
-    made = restore_lab("key", "create", "--holder", "Prestataire", lab=lab)
-    assert made.code == 0
-    assert (lab / "keys" / "signing-key.pem").stat().st_mode & 0o777 == 0o600
-    second = restore_lab("doctor", lab=lab)
-    assert (second.code, "to do" in second.out) == (0, False)
-    assert "warn  scenario annual" in second.out
-
-
-def test_a_further_scenario_comes_with_a_new_lab_or_into_one_that_is_there_and_replaces_none(tmp_path: Path) -> None:
-    lab = tmp_path / "cabinet"
-    assert restore_lab("init", lab, "--scenario", "survey").code == 0
-    again = restore_lab("init", lab, "--scenario", "survey")
-    assert (again.code, "is there already" in again.err) == (2, True)
-    assert restore_lab("init", lab, "--scenario", "raspberry-pi").code == 0
-
-    assert sorted(path.name for path in (lab / "scenarios").iterdir()) == ["annual", "raspberry-pi", "survey"]
-    for name in ("raspberry-pi", "survey"):
-        assert (lab / "scenarios" / name / "scenario.toml").read_bytes() == (
-            shipped("scenarios") / name / "scenario.toml"
-        ).read_bytes()
-
-
 def refusals(lab: Path, tmp_path: Path) -> dict[str, Ended]:
     broken = Path(shutil.copytree(lab, tmp_path / "broken"))
     (broken / "lab.toml").write_text('[practice]\nname = "x\n', "utf-8")
@@ -509,13 +258,6 @@ def test_a_refusal_is_one_sentence_and_what_to_do_next_and_exits_2(lab: Path, tm
         assert len(lines) == 2 or name == "broken", name
         assert "Traceback" not in seen.err
     assert len((lab / "reports" / "register.jsonl").read_bytes()) == entries
-
-
-def test_an_unknown_command_or_option_exits_2() -> None:
-    for words in (["rnu"], ["run"], ["run", "--scenari", "annual"], ["verify", "/nowhere.pdf"]):
-        seen = restore_lab(*words)
-        assert (seen.code, seen.out) == (2, ""), words
-        assert "Error: " in seen.err
 
 
 def test_a_damaged_database_fails_and_says_so(copy: Path) -> None:
