@@ -73,10 +73,9 @@ LEFT: Final[dict[str, tuple[str, ...]]] = {
         r"test_(a_purge_is_a_loss|the_same_backup_again|another_practices_data).*\[mariadb\]",
         r"test_(a_purge_is_a_loss|without_an_earlier_drill).*\[postgresql\]",
     ),
-    "test_references.py": (
-        r".*\[(postgresql-13|mariadb-10\.11)-container\]",
-        r"test_third_party_databases_hold_together\[sakila-mysql\]",
-    ),
+    "test_references_postgresql.py": (r".*\[postgresql-13-container\]",),
+    "test_references_mariadb.py": (r".*\[mariadb-10\.11-container\]",),
+    "test_references.py": (r"test_third_party_databases_hold_together\[sakila-mysql\]",),
     "test_machines_killed.py": (
         r"test_a_server_or_a_machine_killed.*\[(mariadb-machine-load|postgresql-server-load)",
         r"test_a_server_or_a_machine_killed.*\[.*-CONTROL_NOT_RUN\]",
