@@ -39,11 +39,12 @@ _WRONG_DOCUMENTS: Final = Proof(
     spares=f"{_DOCUMENTS}::test_what_a_document_says_is_no_message_of_a_backup_tool",
 )
 _FINGERPRINT: Final = "integration/test_fingerprint.py"
+_OF_A_FILE: Final = "integration/test_fingerprint_of_a_file.py"
 _ALIKE: Final = f"{_FINGERPRINT}::test_a_backup_of_a_live_server_is_compared_and_the_server_is_left_alone"
-_LACKS: Final = f"{_FINGERPRINT}::test_a_backup_that_lacks_what_the_live_file_held_fails"
+_LACKS: Final = f"{_OF_A_FILE}::test_a_backup_that_lacks_what_the_live_file_held_fails"
 _UNLIKE: Final = Proof(raises=_LACKS, spares=_ALIKE)
 _NOT_COMPARED: Final = Proof(
-    raises=f"{_FINGERPRINT}::test_a_fingerprint_that_was_changed_or_is_of_another_day_is_no_green", spares=_ALIKE
+    raises=f"{_OF_A_FILE}::test_a_fingerprint_that_was_changed_or_is_of_another_day_is_no_green", spares=_ALIKE
 )
 _NOTHING_BACK: Final = Proof(raises="postgresql-wrong-database", spares="postgresql-odd-tables")
 
