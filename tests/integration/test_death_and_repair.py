@@ -4,7 +4,7 @@ Each fault at each stage, by the installed command: `tests/faults`. Here is what
 middle of one. Copies that are held: `test_holds_killed.py`. Servers, machines, engines: `test_machines_killed.py`. Full
 disks, backups that change, keys: `test_disks_and_keys.py`. Kills of a drill that loads:
 `tests/hostile/test_server_leaks.py`. Mail that is not delivered: `tests/e2e/test_deliver.py`,
-`tests/integration/test_delivery.py`.
+`tests/integration/test_delivery_waiting.py`.
 """
 
 from __future__ import annotations
