@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 #: Files whose tests take longest, to be begun first: none is to be waited for alone at the end.
-LONGEST: Final = ("test_node_arm64.py", "test_node.py", "test_schedule_systemd.py", "test_annual_in_containers.py")
+LONGEST: Final = (
+    "test_node_arm64.py",
+    "test_node.py",
+    "test_node_conditions.py",
+    "test_schedule_systemd.py",
+    "test_annual_in_containers.py",
+)
 
 #: File -> patterns of test names with their parameters, as in a node id (regular expressions, matched from the start).
 LEFT: Final[dict[str, tuple[str, ...]]] = {
