@@ -201,6 +201,7 @@ class Rehearsal:
                 previous=self.previous.held_to(point.taken_at) if self.previous else None,
                 crossing=self.crossing,
                 lab_id=self.lab.lab_id,
+                drill_id=self.drill_id,
             )
             with on_top(self.restore.application, lending, ground, restored) as asked:
                 ask_restored(self.restore, self.questions, asked, self.fingerprints, self.notes)

@@ -78,6 +78,7 @@ class Restored:
     live: Live | None = None
     crossing: Crossing | None = None
     lab_id: str = ""
+    drill_id: str = ""
     application: RunningApplication | None = None
 
     def named(self, table: str) -> str:

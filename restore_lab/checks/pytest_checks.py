@@ -50,7 +50,7 @@ class PytestChecks:
         Raises:
             MachineFailed: the machine broke meanwhile, so that its tests say nothing.
         """
-        with labelled_folder(restored.lab_id, purpose="pytest") as folder:
+        with labelled_folder(restored.lab_id, restored.drill_id, purpose="pytest") as folder:
             outcomes = folder / "outcomes.json"
             environment = {
                 **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},

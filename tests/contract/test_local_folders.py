@@ -11,7 +11,7 @@ import pytest
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.base import Need
 from restore_lab.sandboxes.local.driver import Local
-from restore_lab.sandboxes.local.folder import is_unlabelled
+from restore_lab.sandboxes.local.folder import is_unlabelled, named_folder
 
 
 @pytest.mark.parametrize("label", [b"", b'{"lab": "contr', None], ids=["empty", "torn", "absent"])
@@ -35,6 +35,27 @@ def test_a_local_folder_whose_label_a_power_cut_took_is_told_by_its_drill_or_sai
     (swept,) = Local().sweep(now=now, lab_id=need.lab_id, ended=[need.drill_id])
 
     assert (swept.name, swept.gone, left.exists()) == (left.name, True, False)
+
+
+@pytest.mark.parametrize("label", [None, ".label.json.new", "label.json"], ids=["none", "being-written", "empty"])
+def test_a_local_folder_whose_maker_died_before_its_label_goes_once_its_drill_has_ended(
+    label: str | None, need: Need, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it may be one that is being made."""
+    for name in ("DISK_FOLDER", "MEMORY_FOLDER"):  # others sweep there meanwhile
+        monkeypatch.setattr(f"restore_lab.sandboxes.local.driver.{name}", tmp_path / name)
+    now = datetime.now(UTC)
+    begun = named_folder(tmp_path / "MEMORY_FOLDER", need.drill_id, "main")
+    begun.mkdir(parents=True)
+    if label is not None:
+        (begun / label).touch()
+
+    assert not list(Local().sweep(now=now, lab_id=need.lab_id, ended=[f"{need.drill_id}0"]))
+    assert begun.exists()
+
+    (swept,) = Local().sweep(now=now, lab_id=need.lab_id, ended=[need.drill_id])
+
+    assert (swept.name, swept.gone, begun.exists()) == (begun.name, True, False)
 
 
 def test_a_local_folder_that_is_being_made_or_that_a_node_labelled_is_none_without_a_label(tmp_path: Path) -> None:

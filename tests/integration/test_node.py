@@ -215,14 +215,15 @@ def test_what_a_dead_lease_left_is_found_by_its_label_and_swept(lab: Make, node:
 def test_a_copy_on_the_card_whose_label_a_power_cut_took_is_swept_as_its_drills_and_anothers_is_said(
     lab: Make, node: ContainerNode
 ) -> None:
-    """As after a power cut: no lease lives, and the label is an empty file."""
+    """As after a power cut: no lease lives, and the label is an empty file. What has no data yet may be being made."""
     root = lab("sqlite", ON_A_NODE)
     shutil.rmtree(lab_node(root, node))  # no machine can be had: the drill ends at once
     run = (str(COMMAND), "--lab", str(root), "run", "--scenario", "annual")
     assert subprocess.run(run, capture_output=True, check=False, timeout=120).returncode == ExitCode.INCONCLUSIVE
     (drill,) = (path.name for path in (root / "reports").glob("*/*-annual-*"))
     ours, anothers = f"restore-lab-{drill}-1-main-0123456789abcdef", "restore-lab-x-annual-1-main-0123456789abcdef"
-    for name, data in {ours: "data", anothers: "data", f"{ours[:-1]}0": "passwd"}.items():
+    begun = {name: f"{name[:-1]}0" for name in (ours, anothers)}
+    for name, data in {ours: "data", anothers: "data", **dict.fromkeys(begun.values(), "root")}.items():
         node.root(f"mkdir -p /var/tmp/{name}/{data}; : >/var/tmp/{name}/label; chown -R restorelab: /var/tmp/{name}")
     lab_node(root, node)
 
@@ -231,8 +232,9 @@ def test_a_copy_on_the_card_whose_label_a_power_cut_took_is_swept_as_its_drills_
     said = done.stdout.decode()
     assert done.returncode == ExitCode.NOT_GONE, said
     assert f"folder {ours}: gone" in said
+    assert f"folder {begun[ours]}: gone" in said
     assert f"not everything could be looked at: /var/tmp/{anothers} on the node pi: its label cannot be read" in said
-    assert left_on(node) == [f"{ours[:-1]}0", anothers]
+    assert left_on(node) == [begun[anothers], anothers]
     node.root("rm -r /var/tmp/restore-lab-*")
     verifies(root)
 

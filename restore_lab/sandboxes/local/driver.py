@@ -23,6 +23,7 @@ from restore_lab.sandboxes.local.folder import (
     DISK_FOLDER,
     MEMORY_FOLDER,
     PREFIX,
+    is_begun,
     is_dead,
     is_unlabelled,
     remove_folder,
@@ -85,7 +86,7 @@ class Local:
             MachineFailed: of a folder it cannot be told whose it is.
         """
         left = [path for parent in (MEMORY_FOLDER, DISK_FOLDER) for path in parent.glob(f"{PREFIX}*")]
-        ours, unknown = sorted_out(filter(is_unlabelled, left), ended)
+        ours, unknown = sorted_out(filter(is_unlabelled, left), filter(is_begun, left), ended)
         for path in (*(one for one in left if is_dead(one, now=now, lab_id=lab_id)), *ours):
             yield remove_folder(path, found_at=now)
         tell_unknown(unknown, "this host")

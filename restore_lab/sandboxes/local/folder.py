@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +25,10 @@ PREFIX = "restore-lab-"
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - the machine's folder in it is made 0700 with an unguessable name
 DISK_FOLDER = Path("/var/tmp")  # noqa: S108 - as above
 _LABEL = "label.json"
+#: What a folder holds whose label is being written.
+_OF_LABEL = frozenset({_LABEL, f".{_LABEL}.new"})
+#: The label that a node writes.
+_OF_NODE = "label"
 #: What the folder of a machine is called, here and on a node: by its drill, its restore, and a word of its own.
 _MACHINE = re.compile(rf"{PREFIX}.+-[0-9a-f]{{16}}")
 #: What a machine takes beside the copy itself.
@@ -44,15 +48,22 @@ def fits_memory(backup_bytes: int) -> bool:
     return 3 * backup_bytes + DISK_MARGIN_BYTES <= min(available // 2, room)
 
 
+def named_folder(parent: Path, drill_id: str, purpose: str) -> Path:
+    """Name a folder by what it is for, and by a word nobody guesses: its drill is known before it has a label."""
+    return parent / f"{PREFIX}{drill_id}-{purpose}-{secrets.token_hex(8)}"
+
+
 @contextmanager
-def labelled_folder(lab_id: str, *, purpose: str) -> Iterator[Path]:
+def labelled_folder(lab_id: str, drill_id: str, *, purpose: str) -> Iterator[Path]:
     """Lend a folder, in memory where there is one, that holds no machine; one that outlives us is swept as one."""
-    parent = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else DISK_FOLDER
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{purpose}-", dir=parent) as name:
+    folder = named_folder(MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else DISK_FOLDER, drill_id, purpose)
+    folder.mkdir(mode=0o700)
+    try:
         expires_at = (datetime.now(UTC) + _FOLDER_LIFE).isoformat()
-        label = {"lab": lab_id, "expires_at": expires_at, **_ours()}
-        write_label(Path(name), label)
-        yield Path(name)
+        write_label(folder, {"lab": lab_id, "expires_at": expires_at, **_ours()})
+        yield folder
+    finally:
+        remove_folder(folder, found_at=datetime.now(UTC))
 
 
 def write_label(folder: Path, label: Mapping[str, object]) -> None:
@@ -89,28 +100,43 @@ def is_dead(folder: Path, *, now: datetime, lab_id: str) -> bool:
 
 
 def is_unlabelled(folder: Path) -> bool:
-    """Tell whether a folder is a local machine's that does not say whose; one that holds only its label is being made.
+    """Tell whether a folder is a local machine's that holds something and does not say whose.
 
     What another user has is that user's, and what a node labelled is the node's to sweep.
     """
-    if not _MACHINE.fullmatch(folder.name) or folder.is_symlink():
-        return False
     # the label comes before all else and goes after it: what is there before and after a look had one meanwhile
-    return _has_content(folder) and _read(folder) is None and _has_content(folder)
+    return _has_content(folder) and _is_nameless(folder) and _has_content(folder)
+
+
+def is_begun(folder: Path) -> bool:
+    """Tell whether a folder is a local machine's that holds nothing yet, not even a label: its maker may have died."""
+    return _names_in(folder) <= _OF_LABEL and _is_nameless(folder)
+
+
+def _is_nameless(folder: Path) -> bool:
+    return bool(_MACHINE.fullmatch(folder.name)) and not folder.is_symlink() and _read(folder) is None
 
 
 def _has_content(folder: Path) -> bool:
+    names = _names_in(folder)
+    return not names <= _OF_LABEL and _OF_NODE not in names
+
+
+def _names_in(folder: Path) -> set[str]:
+    """Name what is in a folder; of one that is not ours to look into, the label of a node."""
     try:
-        names = {path.name for path in folder.iterdir()}
+        return {path.name for path in folder.iterdir()}
     except OSError:
-        return False
-    return not names <= {_LABEL, f".{_LABEL}.new"} and "label" not in names
+        return {_OF_NODE}
 
 
-def sorted_out(unlabelled: Iterable[Path], ended: Collection[str]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Tell unlabelled folders by their names: those of drills that have ended, and those of nobody known."""
+def sorted_out(
+    unlabelled: Iterable[Path], begun: Iterable[Path], ended: Collection[str]
+) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Tell folders by their names: those of drills that have ended, and unlabelled ones of nobody known."""
     found = [path for path in unlabelled if _MACHINE.fullmatch(path.name)]
-    ours = tuple(path for path in found if any(path.name.startswith(f"{PREFIX}{drill}-") for drill in ended))
+    starts = tuple(f"{PREFIX}{drill}-" for drill in ended)
+    ours = tuple(path for path in (*found, *begun) if path.name.startswith(starts))
     return ours, tuple(path for path in found if path not in ours)
 
 

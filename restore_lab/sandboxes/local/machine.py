@@ -21,9 +21,9 @@ from restore_lab.sandboxes.local.folder import (
     DISK_FOLDER,
     DISK_MARGIN_BYTES,
     MEMORY_FOLDER,
-    PREFIX,
     fits_memory,
     label_of,
+    named_folder,
     remove_folder,
     write_label,
 )
@@ -56,7 +56,7 @@ class LocalMachine:
     def prepare(cls, need: Need, mechanism: Mechanism) -> LocalMachine:
         """Choose names and sizes; creates nothing yet."""
         parent = MEMORY_FOLDER if fits_memory(need.backup_bytes) else DISK_FOLDER
-        folder = parent / f"{PREFIX}{need.drill_id}-{need.restore_id}-{secrets.token_hex(8)}"
+        folder = named_folder(parent, need.drill_id, need.restore_id)
         as_root = os.geteuid() == 0
         visible = _outside_usr((*(str(Path(part).parent) for part in need.server.folders), *need.server.needs))
         seal = Seal(

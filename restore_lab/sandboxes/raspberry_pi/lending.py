@@ -67,7 +67,7 @@ def sweep(folder: Path, *, now: datetime, lab_id: str, ended: Collection[str]) -
     """
     with connected(read_node(folder).account) as link:
         left = remains(link, prefix=PREFIX, lab_id=lab_id, epoch=round(now.timestamp()))
-        ours, unknown = sorted_out(map(Path, left.unlabelled), ended)
+        ours, unknown = sorted_out(map(Path, left.unlabelled), map(Path, left.begun), ended)
         for one in (*map(Path, left.dead), *ours):
             yield Removal(
                 kind="folder",

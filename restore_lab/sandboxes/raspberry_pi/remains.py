@@ -57,7 +57,8 @@ wipe() {
 """
 )
 #: Arguments: prefix of the folders, lab, now in seconds of Unix time. Prints `dead FOLDER` for what the lab left, and
-#: `unlabelled FOLDER` for what nobody holds and whose label a power cut took: without data it is no copy, or not yet.
+#: `unlabelled FOLDER` for what nobody holds and whose label a power cut took. Without data it is no copy, or not yet:
+#: `begun FOLDER`.
 _DEAD = r"""
 for folder in /dev/shm/"$1"* /var/tmp/"$1"*; do
   [ -d "$folder" ] || continue
@@ -71,9 +72,12 @@ for folder in /dev/shm/"$1"* /var/tmp/"$1"*; do
     [[ $expires =~ ^[0-9]+$ ]]; then
     [ "$lab" = "$2" ] || continue
     if [ -z "$alive" ] || [ "$expires" -lt "$3" ]; then printf 'dead %s\n' "$folder"; fi
-  elif [ "$held" ] && [ -z "$alive" ] && [ -O "$folder" ] && [ -d "$folder/data" ] &&
-    ! [ -e "$folder/label.json" ]; then # else a local machine's
-    printf 'unlabelled %s\n' "$folder"
+  elif [ -z "$alive" ] && [ -O "$folder" ] && ! [ -e "$folder/label.json" ]; then # else a local machine's
+    if [ "$held" ] && [ -d "$folder/data" ]; then
+      printf 'unlabelled %s\n' "$folder"
+    elif [ -z "$held" ] && ! [ -e "$folder/data" ]; then
+      printf 'begun %s\n' "$folder"
+    fi
   fi
 done
 echo end
@@ -105,10 +109,14 @@ def end(link: Link, word: str) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remains:
-    """Folders found on a node: this lab's `dead` ones, and the `unlabelled`, of any lab, that no lease holds."""
+    """Folders found on a node: this lab's `dead` ones; of any lab, those that no lease holds and that say no lab.
+
+    Of these, the `begun` hold nothing yet: who makes one may live.
+    """
 
     dead: tuple[str, ...]
     unlabelled: tuple[str, ...]
+    begun: tuple[str, ...]
 
 
 def remains(link: Link, *, prefix: str, lab_id: str, epoch: int) -> Remains:
@@ -125,7 +133,7 @@ def remains(link: Link, *, prefix: str, lab_id: str, epoch: int) -> Remains:
     lines = [line.partition(" ")[::2] for line in done.stdout.decode("utf-8", "replace").splitlines()]
     if done.exit_code != 0 or ("end", "") not in lines:
         raise MachineFailed(f"{link.host} did not say what is left on it")
-    return Remains(
-        dead=tuple(folder for what, folder in lines if what == "dead"),
-        unlabelled=tuple(folder for what, folder in lines if what == "unlabelled"),
+    dead, unlabelled, begun = (
+        tuple(folder for what, folder in lines if what == kind) for kind in ("dead", "unlabelled", "begun")
     )
+    return Remains(dead=dead, unlabelled=unlabelled, begun=begun)
