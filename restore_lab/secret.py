@@ -55,7 +55,7 @@ class Secret:
             return _from_environment(self.env)
         if self.file is not None:
             return _from_file(self.file)
-        return _from_command(self.command) if self.command else _typed(id(self), what)
+        return _from_command(self.command) if self.command else _typed(what)
 
 
 def secrets_of(value: object) -> Iterator[Secret]:
@@ -101,8 +101,8 @@ def _from_command(argv: Sequence[str]) -> bytes:
 
 
 @cache
-def _typed(_asker: int, what: str) -> bytes:
-    """Ask at the terminal, once for each reference in a lab's files."""
+def _typed(what: str) -> bytes:
+    """Ask at the terminal, once for each thing that a command wants, however often its lab's files are read."""
     try:
         os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY))
     except OSError as error:

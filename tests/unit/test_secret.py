@@ -14,11 +14,11 @@ import pytest
 from restore_lab.errors import ConfigurationError
 from restore_lab.secret import Secret
 
-#: Asks twice for one secret that is typed, and once for another.
+#: Asks for one secret that is typed, also as the lab's files are read anew, and for another.
 _ASKS = """
 from restore_lab.secret import Secret
 one, other = Secret(prompt=True), Secret(prompt=True)
-print(one.reveal("passphrase") == one.reveal("passphrase") == b"first", other.reveal("passphrase") == b"second")
+print(one.reveal("passphrase") == other.reveal("passphrase") == b"first", other.reveal("password") == b"second")
 """
 
 
@@ -92,7 +92,7 @@ def test_one_that_is_typed_is_asked_for_once_and_not_shown() -> None:
         assert asking.stdout is not None
         assert asking.stdout.read() == b"True True\n"
     os.close(ours)
-    assert shown.count(b"passphrase: ") == 2
+    assert (shown.count(b"passphrase: "), shown.count(b"password: ")) == (1, 1)
     assert b"first" not in shown
 
 
