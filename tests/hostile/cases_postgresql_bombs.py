@@ -11,9 +11,8 @@ from restore_lab.findings import Code
 
 _ENDS_WITH_IT: Final = "its processes end with the machine; every row is there"
 _DAEMON: Final = 'cat >/dev/null; setsid nohup bash -c "(trap : HUP TERM INT; @SH@; sleep @NUMBER@) &"'
-_FORKS: Final = "bomb() { bomb|bomb & }; bomb; sleep 3"
-#: One that does not die of its own hunger: perl goes on where a shell gives up.
-_FORKS_ON: Final = 'perl -e "fork while 1" & sleep 3'
+#: It does not die of its own hunger: perl goes on where a shell gives up.
+_FORKS: Final = 'perl -e "fork while 1" & sleep 3'
 _INTO_THE_DEEP: Final = (
     "cd /machine; d=dddddddd; d=$d/$d; d=$d/$d; d=$d/$d; d=$d/$d; d=$d/$d; i=0; "
     "while [ $i -lt {times} ]; do mkdir -p $d; cd -P $d; i=$((i+1)); done"
@@ -47,16 +46,16 @@ _BOMBS: Final = (
         f"CREATE VIEW public.endless AS SELECT 1 FROM {', '.join(f'public.consultation a{n}' for n in range(5))};",
         "a view that takes too long is left; every row is there",
     ),
-    PG.passes(
+    PG.unknown(
         "fork-bomb",
         "a fork bomb, by `COPY ... TO PROGRAM`",
         f"COPY public.patient TO PROGRAM '{_FORKS}';",
-        _ENDS_WITH_IT,
+        Code.SERVER_FAILED,
     ),
     PG.unknown(
         "fork-bomb-in-container",
         "a fork bomb, by `COPY ... TO PROGRAM`",
-        f"COPY public.patient TO PROGRAM '{_FORKS_ON}';",
+        f"COPY public.patient TO PROGRAM '{_FORKS}';",
         Code.MACHINE_FAILED,
         machine="container",
     ),
