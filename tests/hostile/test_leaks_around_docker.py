@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +23,6 @@ from hostile.everywhere import (
     assert_none_in_mails,
     mails_of,
     processes,
-    sample_lab,
     set_mail,
     talkative,
     unmet,
@@ -88,22 +85,6 @@ DO SLEEP(1);
 _BORN = {"postgresql": _BORN_POSTGRESQL, "mariadb": _BORN_MARIADB}
 #: What a password of a server would be told by: its own form, or the words that give one.
 _SECRET = re.compile(rb"\b[0-9a-f]{48}\b|(?i:IDENTIFIED BY|--password=|PGPASSWORD=|MYSQL_PWD=)")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample_lab(tmp_path_factory.mktemp("everywhere") / "lab")
-
-
-@pytest.fixture
-def lab(sample: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer(security="none", login=False).running() as up:
-        yield up
 
 
 @pytest.fixture(params=sorted(_BORN))

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -26,7 +24,6 @@ from hostile.everywhere import (
     mails_of,
     plain_dump,
     processes,
-    sample_lab,
     set_mail,
     sql,
     unmet,
@@ -50,23 +47,6 @@ from stems import (
 )
 
 from restore_lab.sample_practice import NUMBER_STEM, STEM
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample_lab(tmp_path_factory.mktemp("everywhere") / "lab")
-
-
-@pytest.fixture
-def lab(sample: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer(security="none", login=False).running() as up:
-        yield up
-
 
 # The search itself.
 

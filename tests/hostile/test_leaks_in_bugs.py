@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from hostile.everywhere import (
     ask,
     assert_none_in_mails,
     plain_dump,
-    sample_lab,
     set_mail,
     talkative,
     unmet,
@@ -23,22 +20,6 @@ from mail_server import MailServer, free_port
 from stems import assert_no_leak, assert_nothing_left, drill, environment_of, replace_backup
 
 from restore_lab.sample_practice import NUMBER_STEM, STEM
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample_lab(tmp_path_factory.mktemp("everywhere") / "lab")
-
-
-@pytest.fixture
-def lab(sample: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer(security="none", login=False).running() as up:
-        yield up
 
 
 def test_a_talkative_drill_tells_no_name(lab: Path, server: MailServer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,21 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile.everywhere import SLOW_QUESTION, ask, assert_none_in_mails, mails_of, plain_dump, sample_lab, set_mail
+from hostile.everywhere import SLOW_QUESTION, ask, assert_none_in_mails, mails_of, plain_dump, set_mail
 from mail_server import misbehaving, silent
 from stems import assert_no_leak, assert_nothing_left, command, killed_when, left, replace_backup
 
 _LOCAL_FOLDERS = ("/dev/shm", "/var/tmp")  # noqa: S108 - where local machines keep their folder
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sample_lab(tmp_path_factory.mktemp("everywhere") / "lab")
-
-
-@pytest.fixture
-def lab(sample: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sample, tmp_path / "lab", copy_function=shutil.copy2))
 
 
 def entered(stage: str) -> Callable[[Path], bool]:
