@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from restore_lab.errors import MachineFailed
 from restore_lab.sandboxes.base import Need
 from restore_lab.sandboxes.local.driver import Local
-from restore_lab.sandboxes.local.folder import is_unlabelled, named_folder
+from restore_lab.sandboxes.local.folder import is_dead_trial, is_unlabelled, named_folder, trial_folder
 
 
 @pytest.mark.parametrize("label", [b"", b'{"lab": "contr', None], ids=["empty", "torn", "absent"])
@@ -68,3 +70,40 @@ def test_a_local_folder_that_is_being_made_or_that_a_node_labelled_is_none_witho
     assert not is_unlabelled(left)
     (left / "label").unlink()
     assert is_unlabelled(left)
+
+
+#: It holds its trial until it is killed.
+_TRIES = (
+    "from restore_lab.sandboxes.local.folder import trial_folder as t\nwith t() as f: print(f, flush=True); input()"
+)
+
+
+def test_the_folder_of_a_trial_goes_with_the_next_sweep_once_its_process_is_dead(need: Need) -> None:
+    with (
+        trial_folder() as ours,
+        subprocess.Popen(
+            (sys.executable, "-c", _TRIES), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as trying,
+    ):
+        assert trying.stdout is not None
+        left = Path(trying.stdout.readline().strip())
+        (left / "data").mkdir()
+        list(Local().sweep(now=datetime.now(UTC), lab_id=need.lab_id, ended=()))
+        assert left.exists()
+
+        trying.kill()
+        trying.wait()
+        assert left.exists()
+        swept = list(Local().sweep(now=datetime.now(UTC), lab_id=need.lab_id, ended=()))
+
+        assert (swept, left.exists(), ours.exists()) == ([], False, True)
+
+
+def test_a_dead_trial_of_another_user_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / "restore-lab-trial-999999999-1-abcdefgh"
+    left.mkdir()
+    assert is_dead_trial(left)
+
+    monkeypatch.setattr("os.geteuid", lambda: left.stat().st_uid + 1)
+
+    assert not is_dead_trial(left)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,10 +24,12 @@ from restore_lab.sandboxes.local.folder import (
     PREFIX,
     is_begun,
     is_dead,
+    is_dead_trial,
     is_unlabelled,
     remove_folder,
     sorted_out,
     tell_unknown,
+    trial_folder,
 )
 from restore_lab.sandboxes.local.machine import SYSTEM_FOLDERS, LocalMachine, search_path, unused_uid
 from restore_lab.sandboxes.local.seal import Mechanism, Seal, system_here
@@ -82,11 +83,15 @@ class Local:
     def sweep(self, *, now: datetime, lab_id: str, ended: Collection[str]) -> Iterator[Removal]:
         """Remove the folders of this lab whose drill is dead or expired.
 
+        Those of dead trials go as well, and are not told of: they never held anything, and are no lab's.
+
         Raises:
             MachineFailed: of a folder it cannot be told whose it is.
         """
         left = [path for parent in (MEMORY_FOLDER, DISK_FOLDER) for path in parent.glob(f"{PREFIX}*")]
         ours, unknown = sorted_out(filter(is_unlabelled, left), filter(is_begun, left), ended)
+        for path in filter(is_dead_trial, left):
+            remove_folder(path, found_at=now)
         for path in (*(one for one in left if is_dead(one, now=now, lab_id=lab_id)), *ours):
             yield remove_folder(path, found_at=now)
         tell_unknown(unknown, "this host")
@@ -105,8 +110,7 @@ class Local:
 def _mechanism() -> Mechanism | None:
     """Find by trying which mechanism holds a process here; the first that works."""
     for mechanism in (Mechanism.BUBBLEWRAP, Mechanism.NAMESPACES):
-        with tempfile.TemporaryDirectory(prefix="restore-lab-trial-") as name:
-            folder = Path(name)
+        with trial_folder() as folder:
             for part in ("data", "root"):
                 (folder / part).mkdir()
             for part in ("passwd", "group"):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from restore_lab import process
 from restore_lab.durable import replace_durably, sync_folder
@@ -31,6 +33,8 @@ _OF_LABEL = frozenset({_LABEL, f".{_LABEL}.new"})
 _OF_NODE = "label"
 #: What the folder of a machine is called, here and on a node: by its drill, its restore, and a word of its own.
 _MACHINE = re.compile(rf"{PREFIX}.+-[0-9a-f]{{16}}")
+#: What the folder of a trial is called: by the process that made it.
+_TRIAL: Final = re.compile(rf"{PREFIX}trial-([0-9]{{1,9}})-([0-9]+)-")
 #: What a machine takes beside the copy itself.
 DISK_MARGIN_BYTES = 512 * 1024 * 1024
 #: How long a folder beside a machine may be of use.
@@ -53,10 +57,14 @@ def named_folder(parent: Path, drill_id: str, purpose: str) -> Path:
     return parent / f"{PREFIX}{drill_id}-{purpose}-{secrets.token_hex(8)}"
 
 
+def _usual_parent() -> Path:
+    return MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else DISK_FOLDER
+
+
 @contextmanager
 def labelled_folder(lab_id: str, drill_id: str, *, purpose: str) -> Iterator[Path]:
     """Lend a folder, in memory where there is one, that holds no machine; one that outlives us is swept as one."""
-    folder = named_folder(MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else DISK_FOLDER, drill_id, purpose)
+    folder = named_folder(_usual_parent(), drill_id, purpose)
     folder.mkdir(mode=0o700)
     try:
         expires_at = (datetime.now(UTC) + _FOLDER_LIFE).isoformat()
@@ -64,6 +72,24 @@ def labelled_folder(lab_id: str, drill_id: str, *, purpose: str) -> Iterator[Pat
         yield folder
     finally:
         remove_folder(folder, found_at=datetime.now(UTC))
+
+
+@contextmanager
+def trial_folder() -> Iterator[Path]:
+    """Lend a folder to try a mechanism in, before there is a drill; by its name it is known whose process made it."""
+    prefix = f"{PREFIX}trial-{os.getpid()}-{process.started(os.getpid())}-"
+    with TemporaryDirectory(prefix=prefix, dir=_usual_parent()) as name:
+        yield Path(name)
+
+
+def is_dead_trial(folder: Path) -> bool:
+    """Tell whether a folder is a trial of this very user's whose process is gone."""
+    named = _TRIAL.match(folder.name)
+    if named is None or process.started(int(named[1])) == named[2]:
+        return False
+    with suppress(OSError):
+        return folder.lstat().st_uid == os.geteuid()
+    return False
 
 
 def write_label(folder: Path, label: Mapping[str, object]) -> None:
