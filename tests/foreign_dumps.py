@@ -165,6 +165,11 @@ def left_out(dump: bytes, said: bytes = REFUSED) -> bytes:
     return dump.replace(f"\n{_CREATE_VIEW} ;\n".encode(), said)
 
 
+def without_comments(dump: bytes) -> bytes:
+    """As phpMyAdmin writes it when it is to write none."""
+    return re.sub(rb"^--[^\n]*\n", b"", dump, flags=re.MULTILINE).lstrip()
+
+
 def _keys(tables: tuple[_Table, ...]) -> Iterator[str]:
     for table in tables:
         keys = [line.strip() for line in table.lines if line.strip().startswith(("PRIMARY KEY", "KEY"))]

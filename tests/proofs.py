@@ -114,6 +114,9 @@ PROOFS: Final[Mapping[Code, Proof]] = MappingProxyType(
         Code.DUMP_CUT: Proof(raises="mariadb-forged-end", spares="mariadb-one-insert-a-row"),
         Code.TABLES_LEFT_OUT: Proof(raises="mariadb-phpmyadmin-table-left-out", spares="mariadb-phpmyadmin"),
         Code.VIEWS_LEFT_OUT: Proof(raises="mariadb-phpmyadmin-view-left-out", spares="mariadb-phpmyadmin"),
+        Code.VIEW_CUT_OR_LEFT_OUT: Proof(
+            raises="mariadb-phpmyadmin-view-in-doubt", spares="mariadb-phpmyadmin-view-left-out-unsaid"
+        ),
         Code.CONTENTS_ABSENT: Proof(raises="postgresql-no-key-and-left-out", spares="postgresql-keys-and-left-out"),
         Code.KEYS_ABSENT: Proof(raises="postgresql-forged-end-behind-rows", spares="postgresql-table-without-key"),
         Code.ANNOUNCED_ABSENT: Proof(

@@ -70,6 +70,10 @@ def cut(outline: Outline, dump: Dump, *, refused: bool = False) -> Iterator[Find
     if outline.lost and not refused:
         return
     unfinished = list(_open(outline, dump.tool, refused=refused))
+    doubtful = outline.unread.doubtful if dump.tool == _GOES_ON else ""
+    if doubtful and unfinished == [doubtful]:
+        yield finding(Code.VIEW_CUT_OR_LEFT_OUT, view=doubtful)
+        return
     empty = _without_contents(outline.contents, dump.tool)
     missing = [*unfinished, *(named.name for named in empty)]
     if missing:

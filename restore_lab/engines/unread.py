@@ -35,6 +35,12 @@ class Unread:
     views: dict[str, None] = field(default_factory=dict)
     tables: dict[str, None] = field(default_factory=dict)
     _dropped: str = ""
+    _has_comments: bool = False
+
+    @property
+    def doubtful(self) -> str:
+        """The view whose stand-in was dropped last, "" when what followed tells: in a dump with comments one does."""
+        return "" if self._has_comments else self._dropped
 
     def drop(self, name: str) -> None:
         """A name is dropped; another one than the last stand-in's tells that the tool has gone on."""
@@ -45,6 +51,7 @@ class Unread:
 
     def hear(self, line: bytes) -> None:
         """Read a comment; an error in place of what was to come tells that it did not."""
+        self._has_comments = True
         found = _REFUSED.match(line)
         if found is None:
             return

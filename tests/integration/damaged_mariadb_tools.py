@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import foreign_dumps as foreign
@@ -16,6 +17,7 @@ WHOLE: Final = Backup(engine="mariadb")
 _NOTHING: Final[frozenset[Code]] = frozenset()
 #: Without a version in its head, whatever restored it is of another series.
 _NAMELESS: Final = frozenset({Code.SERVER_OF_ANOTHER_SERIES})
+_LEFT_OUT_UNSAID: Final = partial(foreign.left_out, said=b"")
 _PATIENTS_LOST: Final = frozenset({Code.DUMP_CUT, Code.TABLE_EMPTY, Code.ORPHAN_ROWS})
 #: Of each tool: its name, how its dumps are made, what is found in a whole one and noted of it, where one is cut, what
 #: is written behind, and what is found then.
@@ -82,6 +84,28 @@ ROWS: Final = (
         done="in the shape of phpMyAdmin, whose account may not see how the view is made",
         verdict=RESERVED,
         weighing=frozenset({Code.VIEWS_LEFT_OUT}),
+    ),
+    Row(
+        name="mariadb-phpmyadmin-view-left-out-unsaid",
+        backup=WHOLE,
+        damage=(foreign.phpmyadmin, _LEFT_OUT_UNSAID, foreign.without_comments),
+        done="as before, without comments",
+        verdict=RESERVED,
+        weighing=frozenset({Code.VIEWS_LEFT_OUT}) | _NAMELESS,
+    ),
+    Row(
+        name="mariadb-phpmyadmin-view-in-doubt",
+        backup=WHOLE,
+        damage=(
+            foreign.phpmyadmin,
+            _LEFT_OUT_UNSAID,
+            doing.cut_before(b"--\n-- Indexes"),
+            doing.ends_with(foreign.PHPMYADMIN_END.encode()),
+            foreign.without_comments,
+        ),
+        done="as before, and no key follows: as one that is cut there, its end forged",
+        verdict=INCONCLUSIVE,
+        weighing=frozenset({Code.VIEW_CUT_OR_LEFT_OUT, Code.KEYS_ABSENT}) | _NAMELESS,
     ),
     Row(
         name="mariadb-phpmyadmin-table-left-out",

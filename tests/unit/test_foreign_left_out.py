@@ -46,6 +46,16 @@ def test_a_view_that_phpmyadmin_could_not_read_is_no_cut(said: bytes, *, keys: b
     assert not outline.made.get("view")
 
 
+def test_a_last_view_that_phpmyadmin_without_comments_drops_and_does_not_make_is_in_doubt() -> None:
+    data = foreign.without_comments(foreign.left_out(foreign.phpmyadmin(OWN.encode()), b""))
+    at, stand_in = data.index(b"ALTER TABLE"), data.index(b"DROP TABLE IF EXISTS `dernieres`")
+    end = foreign.PHPMYADMIN_END.encode()
+
+    assert (cut(data), told(data)) == ([], LEFT_OUT)
+    assert (cut(data[:at] + end), told(data[:at] + end)) == ([Code.VIEW_CUT_OR_LEFT_OUT], [])
+    assert cut(data[:at]) == cut(data[:stand_in] + end) == [Code.DUMP_CUT]  # nothing puts that down to the view
+
+
 def test_a_view_that_came_is_not_left_out_and_one_that_was_cut_off_is_cut() -> None:
     data = foreign.phpmyadmin(OWN.encode())
     at = data.index(b"CREATE ALGORITHM")

@@ -225,6 +225,14 @@ BACKUP_TEXTS: Final = {
         exact=msgid("Views that the tool could not read and left out: {views}; first: {view}"),
         action=msgid("let the account that makes the backup read this part too, then make a new backup"),
     ),
+    Code.VIEW_CUT_OR_LEFT_OUT: FindingText(
+        plain=msgid(
+            "The backup ends where a part of the software's mechanism was to come ({view}): either it is cut there,"
+            " or that part could not be read."
+        ),
+        exact=msgid("Last view {view} dropped and not made; a cut and a view left out are alike without comments"),
+        action=msgid("have the backup tool write its comments, and make a new backup"),
+    ),
     Code.TOOL_MESSAGES_IN_BACKUP: FindingText(
         plain=msgid("A message of the backup software is written inside the backup."),
         exact=msgid("Messages of {name} written into the dump: {count}; first at line {line}"),
