@@ -87,8 +87,11 @@ def test_the_search_finds_a_stem_that_a_mail_breaks_or_codes() -> None:
 def test_the_search_finds_a_stem_among_arguments_and_environments() -> None:
     planted = f"planted{secrets.token_hex(6)}"
     for words, more in (([planted], {}), ([], {"NAME": planted})):
-        waits = ["sh", "-c", "read line; exit", "sh", *words]
-        with subprocess.Popen(waits, env={**os.environ, **more}, stdin=subprocess.PIPE) as child:
+        waits = ["sh", "-c", "echo; read line; exit", "sh", *words]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(waits, env={**os.environ, **more}, stdin=pipe, stdout=pipe) as child:
+            assert child.stdout is not None
+            child.stdout.readline()  # until it runs, it has neither
             seen = set(processes())
             child.kill()
         assert any(leaks(one, needles(planted)) for one in seen)
