@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from restore_lab import process
 from restore_lab.durable import replace_durably, sync_folder
@@ -34,7 +33,7 @@ _OF_NODE = "label"
 #: What the folder of a machine is called, here and on a node: by its drill, its restore, and a word of its own.
 _MACHINE = re.compile(rf"{PREFIX}.+-[0-9a-f]{{16}}")
 #: What the folder of a trial is called: by the process that made it.
-_TRIAL: Final = re.compile(rf"{PREFIX}trial-([0-9]{{1,9}})-([0-9]+)-")
+_TRIAL = re.compile(rf"{PREFIX}trial-([0-9]{{1,9}})-([0-9]+)-")
 #: What a machine takes beside the copy itself.
 DISK_MARGIN_BYTES = 512 * 1024 * 1024
 #: How long a folder beside a machine may be of use.
